@@ -1,0 +1,179 @@
+// Package backends says what a store of files must do for sd, and nothing about
+// how. A store is a bucket, a container, a drive or a local folder. The required
+// part is small (describe, list, read); what else a store can do it offers as
+// further one-method interfaces, found by type assertion:
+//
+//	if r, ok := b.(backends.Renamer); ok { … }
+//
+// Rules for every method of every interface here:
+//   - Names are slash-separated and relative, "" is the root. They are kept byte
+//     for byte: no cleaning, no percent-coding.
+//   - Errors are *fs.PathError (io/fs) whose Err wraps one of the sentinels below,
+//     fs.ErrNotExist, fs.ErrExist, fs.ErrPermission or errors.ErrUnsupported where
+//     one fits; callers decide with errors.Is only. No error text holds a secret.
+//   - Methods are safe for concurrent use, block until done, and return soon after
+//     ctx ends. A store bounds each request by a deadline of its own, so that
+//     nothing hangs under a context that never ends.
+package backends
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Sentinels; see also io/fs for ErrNotExist, ErrExist and ErrPermission.
+var (
+	// ErrChanged says that the object is not (or no longer) the version asked for.
+	ErrChanged = errors.New("changed since it was last seen")
+	// ErrNotEmpty says that a directory still has entries.
+	ErrNotEmpty = errors.New("directory not empty")
+	// ErrIsDir says that a file operation met a directory.
+	ErrIsDir = errors.New("is a directory")
+	// ErrNotDir says that a directory operation met a file.
+	ErrNotDir = errors.New("not a directory")
+	// ErrOffline says that the store could not be reached, or was not asked because it
+	// did not answer a moment ago.
+	ErrOffline = errors.New("unreachable")
+	// ErrNoSpace says that the store is full.
+	ErrNoSpace = errors.New("no space left")
+	// ErrTooLarge says that the store holds no object of that size.
+	ErrTooLarge = errors.New("too large")
+)
+
+// Kind tells what an Entry is.
+type Kind uint8
+
+// The kinds of Entry.
+const (
+	File Kind = iota
+	Dir
+	Symlink
+)
+
+// Sum is one checksum that the service gives away for free.
+type Sum struct {
+	Algorithm string // "md5", "etag-multipart", "sha256", "crc32c", "crc64nvme", …
+	Hex       string
+}
+
+// Entry describes one file or directory as the store knows it. It is a value;
+// Sums is shared and must not be changed.
+type Entry struct {
+	// Name is the last segment in what List yields and the whole name everywhere
+	// else. A directory's name has no trailing slash.
+	Name string
+	// ID is the store's own id where names may repeat, else "".
+	ID   string
+	Kind Kind
+	// Size is in bytes; 0 for a directory.
+	Size int64
+	// ModTime is the zero time where the store knows none (a bare prefix).
+	ModTime time.Time
+	// Version names these exact bytes (an ETag, a generation, or mtime and size where
+	// a store has nothing better). Two reads of one Version give the same bytes.
+	Version string
+	Sums    []Sum
+}
+
+// A Backend can describe, list and read.
+type Backend interface {
+	// Stat describes name. A prefix that exists only because objects lie below it is a
+	// directory. The root always exists once the store answers.
+	Stat(ctx context.Context, name string) (Entry, error)
+
+	// List yields the children of dir page by page, in the order of the store, each
+	// child once. Pages are not empty; the slice is the callee's again after yield
+	// returns. It stops at yield's first error and returns that error as it is.
+	// An absent dir is fs.ErrNotExist where the store can tell from the same request.
+	List(ctx context.Context, dir string, yield func([]Entry) error) error
+
+	// Get reads n bytes at off (n < 0: to the end) of version ("" is any). The Entry
+	// comes from the reply itself, so opening needs no Stat. Another version than the
+	// one asked for is ErrChanged. At or past the end the reader is empty. A body that
+	// ends early makes the reader fail with io.ErrUnexpectedEOF, never with io.EOF.
+	// The caller closes the reader; ctx bounds its whole life.
+	Get(ctx context.Context, name, version string, off, n int64) (io.ReadCloser, Entry, error)
+}
+
+// Cond makes a write conditional; the zero Cond does not.
+type Cond struct {
+	Absent  bool   // only if there is nothing of that name (else fs.ErrExist)
+	Version string // only if this is the present version (else ErrChanged)
+}
+
+// Meta travels with an object where the service can carry it. Zero fields are
+// not written.
+type Meta struct {
+	ModTime     time.Time
+	Mode        uint32 // POSIX permission and type bits
+	UID, GID    *uint32
+	LinkTarget  string
+	BLAKE3      string // 64 hex characters over all bytes
+	ContentType string
+}
+
+// A Putter writes whole objects. On an error the old object stands as it was.
+type Putter interface {
+	Put(ctx context.Context, name string, r io.ReadSeeker, size int64, m Meta, c Cond) (Entry, error)
+}
+
+// A Remover deletes one file. A missing one is fs.ErrNotExist where the store tells.
+type Remover interface {
+	Remove(ctx context.Context, name string, c Cond) error
+}
+
+// A Copier copies inside the store; no byte passes through the caller.
+type Copier interface {
+	Copy(ctx context.Context, dst, src string, c Cond) (Entry, error)
+}
+
+// A Renamer renames files and directories atomically.
+type Renamer interface {
+	Rename(ctx context.Context, oldName, newName string, c Cond) error
+}
+
+// A DirMaker makes and removes empty directories.
+type DirMaker interface {
+	Mkdir(ctx context.Context, name string) error
+	Rmdir(ctx context.Context, name string) error
+}
+
+// A Walker lists everything below prefix, flat and in key order; names are whole.
+// It starts after the name "after" ("" is the beginning), so that a walk can resume.
+type Walker interface {
+	Walk(ctx context.Context, prefix, after string, yield func([]Entry) error) error
+}
+
+// A Meter tells how full the store is, in bytes; free < 0 means unknown.
+type Meter interface {
+	Usage(ctx context.Context) (used, free int64, err error)
+}
+
+// Stats counts what a store was asked, since it was opened.
+type Stats struct {
+	Requests map[string]int64 // by operation: "LIST", "GET", "HEAD", "PUT", …
+	Errors   int64
+	Retries  int64
+	Stalls   int64 // requests cut off because nothing arrived for too long
+	BytesIn  int64
+	BytesOut int64
+}
+
+// A Counter tells its Stats.
+type Counter interface {
+	Stats() Stats
+}
+
+// Health is what the store's circuit breaker believes. Asking costs no request.
+type Health struct {
+	Online bool
+	Since  time.Time // of the present state; zero if it was never asked
+	Err    string    // the last failure while offline, without secrets
+}
+
+// A HealthReporter tells its Health.
+type HealthReporter interface {
+	Health() Health
+}
