@@ -1,0 +1,68 @@
+# The two commands to know: `make run` and `make test`. `make demo` is `make run`
+# with an S3 server of its own, so that a bucket can be tried with no account.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(CURDIR)/.tools/go/bin:$(CURDIR)/.tools/bin:$(PATH):/usr/local/go/bin
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+MOUNT   ?=
+VERSION  = $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD    = go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION)'
+
+.DEFAULT_GOAL := build
+.PHONY: run stop demo build install uninstall test bench lint fmt clean tools
+
+run: ## install what is missing, build, mount at /sd (root) or ~/sd
+	@scripts/install-deps.sh go cc fuse
+	@$(MAKE) --no-print-directory build
+	@scripts/run.sh $(MOUNT)
+
+demo: ## the same with an S3 server on loopback and a bucket of samples
+	@scripts/install-deps.sh go cc fuse
+	@scripts/tools.sh demo
+	@$(MAKE) --no-print-directory build
+	@scripts/demo.sh start
+	@scripts/run.sh $(MOUNT)
+
+stop: ## end what run and demo started
+	@scripts/demo.sh stop
+	@if [ -x bin/sd ]; then bin/sd umount --all; fi
+
+build: ## leave the binary at bin/sd
+	@scripts/install-deps.sh go cc
+	@$(BUILD) -o bin/sd ./cmd/sd
+
+install: build ## copy it below PREFIX (/usr/local), and the fstab helper to /sbin
+	install -D -m 755 bin/sd $(DESTDIR)$(PREFIX)/bin/sd
+	install -D -m 755 scripts/mount.sd $(DESTDIR)/sbin/mount.sd
+	install -D -m 644 scripts/sd.service $(DESTDIR)$(PREFIX)/lib/systemd/user/sd.service
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sd $(DESTDIR)/sbin/mount.sd $(DESTDIR)$(PREFIX)/lib/systemd/user/sd.service
+
+test: ## vet and every test, with the race detector; needs /dev/fuse
+	@scripts/install-deps.sh go cc fuse test
+	@scripts/tools.sh test
+	@scripts/test.sh
+
+bench: ## measure against the bare file system, rclone and s3fs
+	@scripts/install-deps.sh go cc fuse bench
+	@scripts/tools.sh test bench
+	@go run ./scripts/bench
+
+lint: ## gofmt, go vet (all systems), staticcheck, import layers
+	@scripts/install-deps.sh go cc
+	@scripts/tools.sh lint
+	@scripts/lint.sh
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+tools: ## the pinned servers and linters, into .tools/bin
+	@scripts/install-deps.sh go
+	@scripts/tools.sh demo test lint
+
+clean: ## remove what was built; .tools/ (downloads) stays
+	rm -rf bin *.test *.out *.prof
