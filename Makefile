@@ -17,18 +17,18 @@ BUILD    = go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSIO
 run: ## install what is missing, build, mount at /sd (root) or ~/sd
 	@scripts/install-deps.sh go cc fuse
 	@$(MAKE) --no-print-directory build
-	@scripts/run.sh $(MOUNT)
+	@scripts/run.sh start $(MOUNT)
 
 demo: ## the same with an S3 server on loopback and a bucket of samples
 	@scripts/install-deps.sh go cc fuse
 	@scripts/tools.sh demo
 	@$(MAKE) --no-print-directory build
 	@scripts/demo.sh start
-	@scripts/run.sh $(MOUNT)
+	@scripts/run.sh start $(MOUNT)
 
 stop: ## end what run and demo started
+	@scripts/run.sh stop $(MOUNT)
 	@scripts/demo.sh stop
-	@if [ -x bin/sd ]; then bin/sd umount --all; fi
 
 build: ## leave the binary at bin/sd
 	@scripts/install-deps.sh go cc

@@ -43,11 +43,24 @@ go_works() {
 }
 cc_works() { have cc && printf '#include <stdlib.h>\n' | cc -E - >/dev/null 2>&1; }
 
+certificates() {
+	local f
+	for f in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem \
+		/etc/ssl/cert.pem /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem; do
+		if [ -s "$f" ]; then return 0; fi
+	done
+	return 1
+}
+
 packages=()
 need() { have "$1" || packages+=($(pick "${@:2}")); }
 for what in "$@"; do
 	case $what in
-	go) go_works || have go || packages+=($(pick golang-go golang go go go)) ;;
+	go)
+		go_works || have go || packages+=($(pick golang-go golang go go go))
+		# Without certificates no module can be fetched.
+		certificates || packages+=(ca-certificates)
+		;;
 	cc) cc_works || packages+=($(pick 'gcc libc6-dev' 'gcc glibc-devel' 'gcc glibc' 'gcc musl-dev' 'gcc glibc-devel')) ;;
 	fuse) need fusermount3 fuse3 fuse3 fuse3 fuse3 fuse3 ;;
 	make)
