@@ -1,0 +1,112 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+)
+
+// attempt is one request of a call, until its response's body is done with.
+type attempt struct {
+	call   *Call
+	cancel context.CancelCauseFunc
+	timer  *time.Timer // cuts the request off when nothing moves
+	once   sync.Once
+}
+
+// finish gives back the place in the lane. Later calls do nothing.
+func (a *attempt) finish() {
+	a.once.Do(func() {
+		a.timer.Stop()
+		a.cancel(context.Canceled)
+		<-a.call.lane
+	})
+}
+
+// fail turns an error of the transport into what the caller should see, and notes
+// what it tells about the server.
+func (a *attempt) fail(ctx context.Context, err error) error {
+	k, c := a.call, a.call.client
+	stalled := errors.Is(context.Cause(ctx), errStall)
+	if !stalled && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	c.errors.Add(1)
+	if stalled {
+		c.stalls.Add(1)
+		err = errStall
+	}
+	err = classify(err)
+	k.set(down, err)
+	return err
+}
+
+// sentBody is a request's body. What goes out is a sign of life: the server takes it.
+type sentBody struct {
+	io.ReadCloser
+	attempt *attempt
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	k := b.attempt.call
+	k.client.out.Add(int64(n))
+	k.breathe()
+	b.attempt.timer.Reset(k.stall)
+	return n, err
+}
+
+// gotBody is a response's body. Each Read may wait as long as one stall; the time
+// between Reads is the caller's own.
+type gotBody struct {
+	body    io.ReadCloser
+	attempt *attempt
+	ctx     context.Context
+	lively  bool // the bytes are a sign of life
+	err     error
+}
+
+func (b *gotBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	a := b.attempt
+	if b.lively {
+		a.call.breathe() // the caller's own pause is no silence of the server
+	}
+	a.timer.Reset(a.call.stall)
+	n, err := b.body.Read(p)
+	a.timer.Stop()
+	a.call.client.in.Add(int64(n))
+	if b.lively && n > 0 {
+		a.call.breathe()
+	}
+	if err != nil {
+		b.err = err
+		if err != io.EOF {
+			b.err = a.broken(b.ctx, err)
+		}
+		a.finish()
+	}
+	return n, b.err
+}
+
+// Close gives the connection back, for another request if the body was read to
+// its end.
+func (b *gotBody) Close() error {
+	err := b.body.Close()
+	b.attempt.finish()
+	return err
+}
+
+// broken explains a body that did not come whole. A cut connection is no outage:
+// the server has answered, and whether it still does the next request will show.
+func (a *attempt) broken(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errStall) || ctx.Err() != nil {
+		return a.fail(ctx, err)
+	}
+	a.call.client.errors.Add(1)
+	return &cutError{err}
+}
