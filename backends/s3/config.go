@@ -1,0 +1,133 @@
+package s3
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Config says which bucket, where, and who asks. Bucket alone is enough for a bucket
+// on AWS whose credentials the SDK finds by itself. It holds no secret.
+type Config struct {
+	// Service is "s3" (also if ""), "wasabi", "spaces" or "b2". The latter three need no
+	// Endpoint: it is derived from the Region.
+	Service string
+	Bucket  string
+	// Region "" is found out: from the endpoint, from the profile or the environment,
+	// else by asking AWS where the bucket is.
+	Region string
+	// Endpoint is a URL, for servers that are not AWS; "https://" is added if missing.
+	Endpoint string
+	// PathStyle puts the bucket into the path, not into the host. nil: with an Endpoint
+	// yes, on AWS no.
+	PathStyle *bool
+
+	// Profile names a profile of the AWS configuration files.
+	Profile string
+	// Anonymous sends unsigned requests.
+	Anonymous bool
+	// AccessKeyID and Secret, if given, are used instead of the SDK's own sources
+	// (environment, shared files, SSO, process, web identity, container, instance role).
+	// Secret is called when a request first needs signing, and again after the server
+	// refused what it returned. The session token is "" for lasting keys.
+	AccessKeyID string
+	Secret      func() (secret, sessionToken string, err error)
+
+	// Patience is the longest that an operation lasts without a sign of life from the
+	// server, Stall the longest that one request does. 0 is 4.5 s and 3 s.
+	Patience, Stall time.Duration
+	// ProbeEvery is the first pause of the background probe of an unreachable server. 0
+	// is 250 ms.
+	ProbeEvery time.Duration
+	// PageSize is the number of keys asked for in one LIST; 0 is 1000, the most.
+	PageSize int
+	// Transport carries the requests; nil is one that is tuned for parallel transfers.
+	Transport http.RoundTripper
+}
+
+var regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+
+// check completes c and tells what is wrong with it.
+func (c *Config) check() error {
+	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/?#\x00") {
+		return fmt.Errorf("%q is no bucket name", c.Bucket)
+	}
+	if c.Region != "" && !regionPattern.MatchString(c.Region) {
+		return fmt.Errorf("%q is no region", c.Region)
+	}
+	if (c.AccessKeyID != "") != (c.Secret != nil) {
+		return errors.New("an access key id and its secret belong together")
+	}
+	if c.Anonymous && c.AccessKeyID != "" {
+		return errors.New("anonymous access takes no access key")
+	}
+	if c.Endpoint == "" {
+		if err := c.deriveEndpoint(); err != nil || c.Endpoint == "" {
+			return err
+		}
+	}
+	if !strings.Contains(c.Endpoint, "://") {
+		c.Endpoint = "https://" + c.Endpoint
+	}
+	u, err := url.Parse(c.Endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("the endpoint is no URL like https://s3.example.com")
+	}
+	if u.User != nil {
+		return errors.New("the endpoint must not hold a user or password: give the access key by itself")
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the endpoint must not hold a query")
+	}
+	if c.Region == "" {
+		c.Region = regionOf(u.Hostname())
+	}
+	return nil
+}
+
+func (c *Config) deriveEndpoint() error {
+	switch c.Service {
+	case "", "s3":
+		return nil
+	case "wasabi":
+		if c.Region == "" {
+			c.Region = "us-east-1"
+		}
+		c.Endpoint = "https://s3." + c.Region + ".wasabisys.com"
+		return nil
+	case "spaces":
+		if c.Region != "" {
+			c.Endpoint = "https://" + c.Region + ".digitaloceanspaces.com"
+			return nil
+		}
+		return errors.New("spaces needs a region, such as fra1: add --region")
+	case "b2":
+		if c.Region != "" {
+			c.Endpoint = "https://s3." + c.Region + ".backblazeb2.com"
+			return nil
+		}
+		return errors.New("b2 needs a region, such as us-west-004 (the bucket's page shows it): add --region")
+	}
+	return fmt.Errorf("%q is no service of the S3 family", c.Service)
+}
+
+// regionOf reads the region out of the host names of known providers.
+func regionOf(host string) string {
+	labels := strings.Split(host, ".")
+	tail := func(domain string) bool { return strings.HasSuffix(host, "."+domain) }
+	switch {
+	case tail("r2.cloudflarestorage.com"):
+		return "auto"
+	case tail("wasabisys.com") || tail("backblazeb2.com") || tail("amazonaws.com"):
+		if len(labels) > 3 && labels[0] == "s3" && regionPattern.MatchString(labels[1]) {
+			return labels[1]
+		}
+	case tail("digitaloceanspaces.com") && len(labels) == 3:
+		return labels[0]
+	}
+	return ""
+}

@@ -1,0 +1,217 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"sd/backends/internal/rest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// conn is an SDK client and what it was made with. It is immutable; when region or
+// credentials turn out wrong, another one replaces it.
+type conn struct {
+	api    *sdk.Client
+	region string
+	aws    bool // not a custom endpoint
+	keys   *keys
+	made   time.Time
+}
+
+// fallbackRegion is what nearly all servers with one region call it.
+const fallbackRegion = "us-east-1"
+
+// connect returns the present conn. The first call makes it: reads the SDK's files
+// and environment, and asks AWS for the bucket's region if nothing tells it. Others
+// wait for that.
+func (b *Backend) connect(ctx context.Context) (*conn, error) {
+	if c := b.current(); c != nil {
+		return c, nil
+	}
+	select {
+	case b.connecting <- struct{}{}:
+		defer func() { <-b.connecting }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if c := b.current(); c != nil {
+		return c, nil
+	}
+	c, err := b.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.conn = c
+	b.mu.Unlock()
+	return c, nil
+}
+
+func (b *Backend) current() *conn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.conn
+}
+
+func (b *Backend) dial(ctx context.Context) (*conn, error) {
+	cfg, err := b.load(ctx)
+	if err != nil {
+		return nil, &credentialError{err}
+	}
+	c := &conn{made: time.Now()}
+	credentials := cfg.Credentials
+	if !b.cfg.Anonymous {
+		c.keys = &keys{provider: credentials, patience: b.credentialPatience()}
+		credentials = c.keys
+	}
+	c.api = sdk.NewFromConfig(cfg, func(o *sdk.Options) {
+		o.Credentials = credentials
+		o.HTTPClient = b.rest
+		o.Retryer = b.retryer
+		if b.cfg.Endpoint != "" {
+			o.BaseEndpoint = &b.cfg.Endpoint
+		}
+		c.aws = o.BaseEndpoint == nil
+		o.Region = b.pickRegion(cfg.Region, c.aws)
+		o.UsePathStyle = !c.aws
+		if b.cfg.PathStyle != nil {
+			o.UsePathStyle = *b.cfg.PathStyle
+		}
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenSupported
+		if !c.aws {
+			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		}
+		o.DisableLogOutputChecksumValidationSkipped = true
+		c.region = o.Region
+	})
+	if c.region != "" {
+		return c, nil
+	}
+	if err := b.discover(ctx, c.api); err != nil {
+		return nil, err
+	}
+	return b.dial(ctx)
+}
+
+// load runs the SDK's own configuration, minus what cfg already answers.
+func (b *Backend) load(ctx context.Context) (aws.Config, error) {
+	var options []func(*config.LoadOptions) error
+	if b.cfg.Profile != "" {
+		options = append(options, config.WithSharedConfigProfile(b.cfg.Profile))
+	}
+	var given aws.CredentialsProvider
+	switch {
+	case b.cfg.Anonymous:
+		given = aws.AnonymousCredentials{}
+	case b.cfg.AccessKeyID != "":
+		given = aws.CredentialsProviderFunc(b.given)
+	}
+	if given != nil {
+		options = append(options, config.WithCredentialsProvider(given))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil && given != nil && b.cfg.Profile == "" {
+		// Broken files of the SDK are no obstacle to a volume that needs none of them.
+		return aws.Config{Credentials: given}, nil
+	}
+	if client, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok && b.cfg.Transport == nil && b.current() == nil {
+		if tls := client.GetTransport().TLSClientConfig; tls != nil && tls.RootCAs != nil {
+			b.rest.SetTransport(rest.NewTransport(tls.RootCAs))
+		}
+	}
+	return cfg, err
+}
+
+// pickRegion returns "" if the server must be asked.
+func (b *Backend) pickRegion(configured string, aws bool) string {
+	b.mu.Lock()
+	learned := b.region
+	b.mu.Unlock()
+	for _, region := range []string{learned, b.cfg.Region, configured} {
+		if region != "" {
+			return region
+		}
+	}
+	if aws {
+		return ""
+	}
+	return fallbackRegion
+}
+
+// discover asks AWS, unsigned, which region the bucket is in.
+func (b *Backend) discover(ctx context.Context, api *sdk.Client) error {
+	out, err := api.HeadBucket(ctx, &sdk.HeadBucketInput{Bucket: &b.cfg.Bucket}, func(o *sdk.Options) {
+		o.Region = fallbackRegion
+		o.Credentials = aws.AnonymousCredentials{}
+	})
+	region := fallbackRegion
+	switch hint := regionHint(err); {
+	case err == nil:
+		if r := aws.ToString(out.BucketRegion); regionPattern.MatchString(r) {
+			region = r
+		}
+	case hint != "":
+		region = hint
+	case statusOf(err) != http.StatusForbidden:
+		return err
+	}
+	b.mu.Lock()
+	b.region = region
+	b.mu.Unlock()
+	return nil
+}
+
+// mend learns from a refusal. It tells whether asking once more, with another conn,
+// may help: the bucket is in another region, or the credentials are no longer good
+// and there may be new ones.
+func (b *Backend) mend(c *conn, err error) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if hint := regionHint(err); hint != "" && hint != c.region {
+		b.region = hint
+	} else if !staleCredentials(err) || b.conn == c && time.Since(c.made) < time.Second {
+		return false
+	}
+	if b.conn == c {
+		b.conn = nil
+	}
+	return true
+}
+
+// newRetryer retries what may pass, with full jitter. The end is set by the patience
+// of the operation, not by the number of attempts.
+func newRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = 7
+		o.RateLimiter = ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return rest.Backoff(attempt), nil
+		})
+		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(passing)}, o.Retryables...)
+	})
+}
+
+func passing(err error) aws.Ternary {
+	switch {
+	case errors.As(err, new(*credentialError)):
+		return aws.FalseTernary
+	case errors.Is(err, io.ErrUnexpectedEOF), statusOf(err) == http.StatusTooManyRequests:
+		return aws.TrueTernary
+	}
+	switch codeOf(err) {
+	case "ConditionalRequestConflict", "OperationAborted":
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
+}

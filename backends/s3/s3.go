@@ -1,0 +1,145 @@
+// Package s3 is the backend for Amazon S3 and everything that speaks its protocol.
+//
+// Keys and names. A file's name is its key, byte for byte. A directory is a key
+// prefix that ends in a slash; its name is the prefix without that slash. An object
+// whose key ends in a slash is a marker: it makes its directory exist, and is not a
+// file. So every key has a name, odd ones too, and List yields some that no POSIX
+// name can hold; callers must be ready for
+//   - a File and a Dir of the same Name (objects x and x/y). Stat describes the file;
+//     List of that name lists the directory.
+//   - a Dir with Name "": the empty segment in a//b. The whole name is joined as
+//     always: "a" + "/" + "" is "a/", and List of "a/" yields b, whose key is a//b.
+//   - in the root only, Names that begin with a slash: there is no name for the prefix
+//     "/", because "" is the root, so its children are yielded in its place, as "/b".
+//   - the segments "." and "..", segments over 255 bytes, control characters, invalid
+//     UTF-8.
+//
+// Versions. Entry.Version is the ETag without its quotes; a weak ETag is kept whole.
+// A server that sends none has versions made of time and size. All times are cut to
+// seconds, because some replies carry no more.
+package s3
+
+import (
+	"context"
+	"errors"
+	iofs "io/fs"
+	"strings"
+	"sync"
+
+	"sd/backends"
+	"sd/backends/internal/rest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Backend is one bucket.
+type Backend struct {
+	cfg     Config
+	rest    *rest.Client
+	retryer aws.Retryer
+
+	connecting chan struct{} // held while conn is being made
+
+	mu     sync.Mutex
+	conn   *conn
+	region string // learned from the server
+}
+
+var _ interface {
+	backends.Backend
+	backends.Putter
+	backends.Remover
+	backends.Copier
+	backends.DirMaker
+	backends.Walker
+	backends.Counter
+	backends.HealthReporter
+} = (*Backend)(nil)
+
+// New returns the backend for a bucket. It touches neither the network nor any file;
+// credentials are looked for at the first request. The error tells what is wrong
+// with cfg.
+func New(cfg Config) (*Backend, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	b := &Backend{cfg: cfg, retryer: newRetryer(), connecting: make(chan struct{}, 1)}
+	transport := cfg.Transport
+	if transport == nil {
+		transport = rest.NewTransport(nil)
+	}
+	b.rest = rest.New(transport, rest.Config{
+		Patience:   cfg.Patience,
+		Stall:      cfg.Stall,
+		ProbeEvery: cfg.ProbeEvery,
+		Probe:      b.probe,
+	})
+	return b, nil
+}
+
+// Close ends the background probe and idle connections. The backend stays usable.
+func (b *Backend) Close() { b.rest.Close() }
+
+// Stats counts the requests to the bucket.
+func (b *Backend) Stats() backends.Stats { return b.rest.Stats() }
+
+// Health tells whether the server answers.
+func (b *Backend) Health() backends.Health { return b.rest.Health() }
+
+func (b *Backend) probe(ctx context.Context) {
+	if c, err := b.connect(ctx); err == nil {
+		_, _ = c.api.HeadBucket(ctx, &sdk.HeadBucketInput{Bucket: &b.cfg.Bucket}, once)
+	}
+}
+
+// once turns the SDK's retries off.
+func once(o *sdk.Options) { o.Retryer = aws.NopRetryer{} }
+
+// meta runs ask as one operation that moves few bytes. The error is not yet a
+// PathError.
+func (b *Backend) meta(ctx context.Context, op string, ask func(context.Context, *sdk.Client) error) error {
+	call, err := b.rest.Begin(ctx, op, rest.Meta, 0)
+	if err != nil {
+		return err
+	}
+	return b.end(call, b.try(call, ask))
+}
+
+// try runs ask, again after what the server said allowed to mend region or credentials.
+func (b *Backend) try(call *rest.Call, ask func(context.Context, *sdk.Client) error) error {
+	for again := 2; ; again-- {
+		c, err := b.connect(call.Context())
+		if err != nil {
+			return err
+		}
+		if err = ask(call.Context(), c.api); err == nil || again == 0 || !b.mend(c, err) {
+			return err
+		}
+	}
+}
+
+// end closes call and puts its outcome into our words.
+func (b *Backend) end(call *rest.Call, err error) error { return b.explain(call.End(err)) }
+
+func pathError(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var pe *iofs.PathError
+	if errors.As(err, &pe) {
+		return err
+	}
+	return &iofs.PathError{Op: op, Path: name, Err: err}
+}
+
+// prefix returns the key prefix of the directory called name.
+func prefix(name string) string {
+	if name == "" {
+		return ""
+	}
+	return name + "/"
+}
+
+// isKey tells whether name can be that of a file.
+func isKey(name string) bool { return name != "" && !strings.HasSuffix(name, "/") }

@@ -1,0 +1,80 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	iofs "io/fs"
+
+	"sd/backends"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Stat describes name by one HEAD and, at the same time, one LIST for the case that it
+// is a directory. Where it is both, it describes the file. A directory has no time.
+func (b *Backend) Stat(ctx context.Context, name string) (backends.Entry, error) {
+	e, err := b.stat(ctx, name)
+	return e, pathError("stat", name, err)
+}
+
+func (b *Backend) stat(ctx context.Context, name string) (backends.Entry, error) {
+	if !isKey(name) {
+		exists, err := b.isDir(ctx, name)
+		if err == nil && !exists && name != "" {
+			err = iofs.ErrNotExist
+		}
+		return backends.Entry{Name: name, Kind: backends.Dir}, err
+	}
+	type reply struct {
+		exists bool
+		err    error
+	}
+	dir := make(chan reply, 1)
+	go func() {
+		// Not stopped when the HEAD has answered: that would cost its connection.
+		exists, err := b.isDir(context.WithoutCancel(ctx), name)
+		dir <- reply{exists, err}
+	}()
+	e, err := b.head(ctx, name, "")
+	if err == nil {
+		return e, nil
+	}
+	select {
+	case r := <-dir:
+		if r.exists {
+			return backends.Entry{Name: name, Kind: backends.Dir}, nil
+		}
+		// A HEAD's refusal has no body, so it cannot say why; the LIST's can.
+		if r.err != nil && !errors.Is(err, backends.ErrOffline) {
+			err = r.err
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return backends.Entry{}, err
+}
+
+// head describes the file called name; another version than wanted is ErrChanged.
+func (b *Backend) head(ctx context.Context, name, wanted string) (backends.Entry, error) {
+	var out *sdk.HeadObjectOutput
+	err := b.meta(ctx, "HEAD", func(ctx context.Context, api *sdk.Client) (err error) {
+		out, err = api.HeadObject(ctx, &sdk.HeadObjectInput{Bucket: &b.cfg.Bucket, Key: &name, IfMatch: etag(wanted)})
+		return err
+	})
+	if err != nil {
+		return backends.Entry{}, err
+	}
+	e := withSum(fileEntry(name, aws.ToInt64(out.ContentLength), out.ETag, out.LastModified))
+	if wanted != "" && e.Version != wanted {
+		return backends.Entry{}, backends.ErrChanged
+	}
+	return e, nil
+}
+
+// isDir tells whether any key lies below the directory called name, or is its marker.
+func (b *Backend) isDir(ctx context.Context, name string) (bool, error) {
+	p := prefix(name)
+	out, err := b.list(ctx, sdk.ListObjectsV2Input{Prefix: &p, MaxKeys: aws.Int32(1)})
+	return err == nil && len(out.Contents) > 0, err
+}
