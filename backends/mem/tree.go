@@ -1,0 +1,134 @@
+package mem
+
+import (
+	iofs "io/fs"
+	"strings"
+	"time"
+
+	"sd/backends"
+)
+
+// The functions here need s.mu.
+
+// find returns the node of a name.
+func (s *Store) find(name string) (*node, error) {
+	n := s.root
+	if name == "" {
+		return n, nil
+	}
+	for segment := range strings.SplitSeq(name, "/") {
+		if !n.isDir() {
+			return nil, iofs.ErrNotExist
+		}
+		child, ok := n.children[segment]
+		if !ok {
+			return nil, iofs.ErrNotExist
+		}
+		n = child
+	}
+	return n, nil
+}
+
+// place is where a name is or would be. Existing is nil if there is nothing yet.
+type place struct {
+	name, base string
+	parent     *node // nil as long as some directory above is missing
+	existing   *node
+}
+
+// place finds where to write name. A name that nothing can have is fs.ErrInvalid,
+// one below a file backends.ErrNotDir.
+func (s *Store) place(name string) (place, error) {
+	dir, base := split(name)
+	if base == "" || strings.HasPrefix(name, "/") {
+		return place{}, iofs.ErrInvalid
+	}
+	parent := s.root
+	if dir != "" {
+		for segment := range strings.SplitSeq(dir, "/") {
+			child, ok := parent.children[segment]
+			if !ok {
+				return place{name: name, base: base}, nil
+			}
+			if !child.isDir() {
+				return place{}, backends.ErrNotDir
+			}
+			parent = child
+		}
+	}
+	return place{name, base, parent, parent.children[base]}, nil
+}
+
+// put sets the node of a place, and makes the directories above it as needed.
+func (s *Store) put(p place, n *node) {
+	dir, _ := split(p.name)
+	parent := s.root
+	if dir != "" {
+		for segment := range strings.SplitSeq(dir, "/") {
+			child, ok := parent.children[segment]
+			if !ok {
+				child = &node{children: map[string]*node{}, implied: true}
+				parent.children[segment] = child
+			}
+			parent = child
+		}
+	}
+	parent.children[p.base] = n
+}
+
+// remove takes a name out, and the implied directories that are empty then.
+func (s *Store) remove(name string) {
+	dir, base := split(name)
+	parent, err := s.find(dir)
+	if err != nil {
+		return
+	}
+	delete(parent.children, base)
+	if dir != "" && parent.implied && len(parent.children) == 0 {
+		s.remove(dir)
+	}
+}
+
+// newFile makes the node of a file that is about to be put.
+func (s *Store) newFile(data []byte, m backends.Meta) *node {
+	modTime := m.ModTime
+	if modTime.IsZero() {
+		modTime = time.Now()
+	}
+	return &node{version: s.nextVersion(), modTime: modTime, data: data, meta: m}
+}
+
+// check tells whether cond allows to replace n, which may be nil.
+func check(cond backends.Cond, n *node) error {
+	switch {
+	case cond.Absent && n != nil:
+		return iofs.ErrExist
+	case cond.Version != "" && (n == nil || n.version != cond.Version):
+		return backends.ErrChanged
+	}
+	return nil
+}
+
+// size is the number of bytes below n.
+func (n *node) size() int64 {
+	sum := int64(len(n.data))
+	for _, child := range n.children {
+		sum += child.size()
+	}
+	return sum
+}
+
+func split(name string) (dir, base string) {
+	i := strings.LastIndexByte(name, '/')
+	if i < 0 {
+		return "", name
+	}
+	return name[:i], name[i+1:]
+}
+
+func join(dir, base string) string {
+	if dir == "" {
+		return base
+	}
+	return dir + "/" + base
+}
