@@ -57,9 +57,9 @@ func inspect(ctx context.Context, dir string) error {
 		return explain(dir, "open", err)
 	}
 	defer db.Close()
-	var application, version int
-	err = db.QueryRowContext(ctx, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version").
-		Scan(&application, &version)
+	var application, version, page int
+	err = db.QueryRowContext(ctx, "SELECT application_id, user_version, page_size FROM pragma_application_id, pragma_user_version, pragma_page_size").
+		Scan(&application, &version, &page)
 	if err != nil {
 		return explain(dir, "open", err)
 	}
@@ -71,6 +71,9 @@ func inspect(ctx context.Context, dir string) error {
 	}
 	if version < 1 {
 		return &DamagedError{Path: path, Err: errors.New("it has no tables")}
+	}
+	if wal, err := os.Stat(path + "-wal"); (err != nil || wal.Size() == 0) && fi.Size()%int64(page) != 0 {
+		return &DamagedError{Path: path, Err: errors.New("its end is missing")} // SQLite would read zeros there
 	}
 	if fi.Size() <= smallDatabase {
 		return explain(dir, "open", quickCheck(ctx, db))

@@ -97,7 +97,7 @@ func (l *Library) AddDevice(ctx context.Context, d Device) (Device, error) {
 	if d.Slug = slug; d.Created.IsZero() {
 		d.Created = time.Now()
 	}
-	d.Created = time.UnixMilli(d.Created.UnixMilli())
+	d.Created = time.UnixMilli(d.Created.UnixMilli()).UTC()
 	err = l.write(ctx, "add a device to", func(tx *sql.Tx) error {
 		if _, err := deviceByID(ctx, tx, d.ID); err == nil {
 			return fmt.Errorf("device %s: %w", d.ID, iofs.ErrExist)
@@ -238,6 +238,6 @@ func scanDevice(row interface{ Scan(...any) error }) (Device, error) {
 	if d.ID, err = uuid.Parse(id); err != nil {
 		return Device{}, &corruptError{fmt.Sprintf("device id %q is invalid", id)}
 	}
-	d.Created = time.UnixMilli(created)
+	d.Created = time.UnixMilli(created).UTC()
 	return d, nil
 }

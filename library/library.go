@@ -187,7 +187,7 @@ func (l *Library) Info(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, &DamagedError{Path: databasePath(l.dir), Err: fmt.Errorf("its date %q is invalid", created)}
 	}
-	info.Created = time.UnixMilli(ms)
+	info.Created = time.UnixMilli(ms).UTC()
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if fi, err := os.Stat(databasePath(l.dir) + suffix); err == nil {
 			info.Bytes += fi.Size()

@@ -164,7 +164,7 @@ func scanVolume(row interface{ Scan(...any) error }) (Volume, error) {
 	if err := json.Unmarshal([]byte(config), &v.Config); err != nil {
 		return Volume{}, &corruptError{fmt.Sprintf("volume %q has an invalid config: %v", v.Name, err)}
 	}
-	v.Service, v.MountPoint, v.Created = sdpath.Service(service), mount.String, time.UnixMilli(createdAtMilli)
+	v.Service, v.MountPoint, v.Created = sdpath.Service(service), mount.String, time.UnixMilli(createdAtMilli).UTC()
 	return v, nil
 }
 
