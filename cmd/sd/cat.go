@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sd/backends"
+)
+
+func (a *app) catCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "cat PATH...",
+		Short:   "print files",
+		Long:    "Prints the bytes of each file, one after the other. No mount is needed.",
+		Example: "  sd cat s3://logs/today.txt\n  sd cat s3://b/part-1 s3://b/part-2 > whole",
+		Args:    args(1, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer p.Close()
+			for _, arg := range args {
+				t, err := p.target(cmd.Context(), arg)
+				if err == nil {
+					err = t.explain(t.copyTo(cmd.Context(), a.out))
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// copyTo writes the whole file to w.
+func (t target) copyTo(ctx context.Context, w io.Writer) error {
+	var r io.ReadCloser
+	var err error
+	if t.local != "" {
+		r, err = openFile(t.local)
+	} else if t.name == "" {
+		err = backends.ErrIsDir
+	} else {
+		r, _, err = t.volume.Backend.Get(ctx, t.name, "", 0, -1)
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(w, r)
+	return err
+}
+
+// openFile opens what is not a folder.
+func openFile(name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = backends.ErrIsDir
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
