@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 
 	"sd/backends"
 )
@@ -188,6 +189,9 @@ func (r *DirReader) At(ctx context.Context, i int) (backends.Entry, int, error) 
 		}
 	}
 }
+
+// Begun tells when the listing began: what it says may be as old as that.
+func (r *DirReader) Begun() time.Time { return time.Unix(0, r.l.begun) }
 
 // Wait blocks until the listing has more than n entries or is over, and tells how many
 // it has and whether that is all. Its errors are those of At.

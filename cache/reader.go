@@ -166,13 +166,12 @@ func (r *Reader) session(off, end int64) *session {
 	default:
 		r.jumps++
 	}
-	if b != nil {
-		b.end(r.c)
+	if b == nil {
+		b = newSession(r.c)
 	}
-	s := newSession(off, end)
-	s.place = r.c.recent.PushFront(s)
-	r.sessions[0], r.sessions[1] = s, a
-	return s
+	r.sessions[0], r.sessions[1] = b, a
+	b.restart(r.c, off, end)
+	return b
 }
 
 // present tells whether all blocks of [off, end) are here or on their way.

@@ -336,10 +336,10 @@ func TestRandomReads(t *testing.T) {
 		}
 		peak := int64(0)
 		var wg sync.WaitGroup
-		for w := range 6 {
+		for w := range 5 {
 			wg.Go(func() {
 				rng := rand.New(rand.NewPCG(seed, uint64(100+w)))
-				for range 12 {
+				for range 4 {
 					s := stores[rng.IntN(len(stores))]
 					randomHandle(t, rng, c, s)
 					used := c.Stats().UsedBytes
@@ -378,7 +378,7 @@ func randomHandle(t *testing.T, rng *rand.Rand, c *Cache, s *store) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, 0))
 			off := int64(0)
-			for range 40 {
+			for range 24 {
 				n := 1 + rng.IntN(300*kib)
 				if rng.IntN(20) == 0 {
 					n *= 10

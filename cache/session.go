@@ -40,12 +40,21 @@ type session struct {
 	place  *list.Element // in Cache.recent
 }
 
-func newSession(off, end int64) *session {
-	s := &session{next: end, passed: off / blockSize, held: make(map[int64]*block)}
+func newSession(c *Cache) *session {
+	s := &session{held: make(map[int64]*block)}
+	s.place = c.recent.PushFront(s)
+	return s
+}
+
+// restart begins a new run with the read [off, end).
+func (s *session) restart(c *Cache, off, end int64) {
+	s.drop(c)
+	c.recent.MoveToFront(s.place)
+	s.next, s.read, s.window, s.ahead = end, 0, 0, 0
+	s.passed = off / blockSize
 	if off == 0 {
 		s.window = blockSize // who starts at the start goes on more often than not
 	}
-	return s
 }
 
 // near tells whether a read at off goes on with the run.
@@ -182,12 +191,17 @@ func (s *session) letGo(c *Cache) {
 	}
 }
 
-// end gives up all blocks and takes s off the list.
-func (s *session) end(c *Cache) {
+// drop gives up all blocks.
+func (s *session) drop(c *Cache) {
 	for _, b := range s.held {
 		c.leave(b)
 	}
 	clear(s.held)
+}
+
+// end gives up all blocks and takes s off the list.
+func (s *session) end(c *Cache) {
+	s.drop(c)
 	c.recent.Remove(s.place)
 }
 
