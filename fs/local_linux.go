@@ -1,0 +1,316 @@
+package fs
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// Timeouts of what the kernel may remember about local files. Where changes made
+// behind the mount are reported (watch_linux.go) it forgets at once, so the long
+// one bounds only what no report tells; else it asks again after a second.
+const (
+	watchedTimeout   = 60 * time.Second
+	unwatchedTimeout = time.Second
+)
+
+// localTree is what the nodes of one device's file systems share.
+type localTree struct {
+	name    atomic.Pointer[string] // the folder below local/, for user.sd.uri
+	inos    *inoTable
+	devices deviceTable
+	dirs    dirCache
+	hidden  *hiddenMounts
+	watch   *watcher // nil where the kernel does not report changes
+	backing backingRegistry
+	root    *localNode
+}
+
+// localNode is one file or directory of a real file system. It holds no path and
+// no descriptor of its own: it is found through its parent's directory descriptor
+// and its name, and what is found must be the very inode it stands for, else the
+// answer is ESTALE, which makes the kernel look the name up again.
+type localNode struct {
+	fusefs.Inode
+	tree *localTree
+	dev  *device
+	ino  uint64
+
+	setid atomic.Bool // had set-id bits when last looked at
+
+	mu   sync.Mutex
+	dir  dirState
+	file *fileState // nil until first opened
+}
+
+// child gives the node for what st describes, found as an entry of n.
+func (n *localNode) child(ctx context.Context, st *unix.Statx_t, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	dev, errno := n.deviceOf(st)
+	if errno != 0 {
+		return nil, errno
+	}
+	c := &localNode{tree: n.tree, dev: dev, ino: st.Ino}
+	c.dir.fd = -1
+	c.fillAttr(st, &out.Attr)
+	t := n.timeout()
+	out.SetEntryTimeout(t)
+	out.SetAttrTimeout(t)
+	ch := n.NewInode(ctx, c, fusefs.StableAttr{
+		Mode: uint32(st.Mode) & syscall.S_IFMT,
+		Ino:  out.Attr.Ino,
+		Gen:  generation(st),
+	})
+	return ch, 0
+}
+
+// generation tells apart two files that had the same inode number one after the
+// other, by their time of birth.
+func generation(st *unix.Statx_t) uint64 {
+	if st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return uint64(st.Btime.Sec)<<30 ^ uint64(st.Btime.Nsec)
+}
+
+// deviceOf gives the facts of the file system that an entry of n lies on.
+func (n *localNode) deviceOf(st *unix.Statx_t) (*device, syscall.Errno) {
+	id := statxDev(st)
+	if id == n.dev.id {
+		return n.dev, 0
+	}
+	if n.tree.hidden.device(id) {
+		return nil, syscall.ENOENT
+	}
+	return n.tree.devices.get(n.tree, id), 0
+}
+
+func statxDev(st *unix.Statx_t) uint64 { return unix.Mkdev(st.Dev_major, st.Dev_minor) }
+
+// timeout tells how long the kernel may remember entries of n and their attributes.
+func (n *localNode) timeout() time.Duration {
+	if n.dir.watched.Load() {
+		return watchedTimeout
+	}
+	return unwatchedTimeout
+}
+
+// attrTimeout is timeout for a node's own attributes: changes to it are reported
+// through its parent.
+func (n *localNode) attrTimeout() time.Duration {
+	if _, p := n.Parent(); p != nil {
+		if parent, ok := p.Operations().(*localNode); ok {
+			return parent.timeout()
+		}
+	}
+	return unwatchedTimeout
+}
+
+func (n *localNode) fillAttr(st *unix.Statx_t, a *fuse.Attr) {
+	n.setid.Store(st.Mode&(unix.S_ISUID|unix.S_ISGID) != 0)
+	a.Ino = n.tree.inos.number(n.dev.slot, n.dev.id, st.Ino)
+	a.Size = st.Size
+	a.Blocks = st.Blocks
+	a.Blksize = st.Blksize
+	a.Mode = uint32(st.Mode)
+	a.Nlink = st.Nlink
+	a.Uid, a.Gid = st.Uid, st.Gid
+	a.Rdev = uint32(unix.Mkdev(st.Rdev_major, st.Rdev_minor))
+	a.Atime, a.Atimensec = uint64(st.Atime.Sec), st.Atime.Nsec
+	a.Mtime, a.Mtimensec = uint64(st.Mtime.Sec), st.Mtime.Nsec
+	a.Ctime, a.Ctimensec = uint64(st.Ctime.Sec), st.Ctime.Nsec
+}
+
+// Lookup finds name below n.
+func (n *localNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	if n.tree.hidden.entry(n.dev.id, n.ino, name) {
+		return nil, syscall.ENOENT
+	}
+	fd, errno := n.acquire()
+	if errno != 0 {
+		return nil, errno
+	}
+	defer n.release()
+	var st unix.Statx_t
+	if errno := statxAt(fd, name, &st); errno != 0 {
+		if errno == syscall.ENOENT {
+			out.SetEntryTimeout(n.timeout())
+		}
+		return nil, errno
+	}
+	return n.child(ctx, &st, out)
+}
+
+// Getattr describes n, through an open descriptor where there is one: that also
+// answers for a file that has no name any more.
+func (n *localNode) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	var st unix.Statx_t
+	errno := n.stat(f, &st)
+	if errno != 0 {
+		return errno
+	}
+	n.fillAttr(&st, &out.Attr)
+	out.SetTimeout(n.attrTimeout())
+	return 0
+}
+
+func (n *localNode) stat(f fusefs.FileHandle, st *unix.Statx_t) syscall.Errno {
+	if lf := fileOf(f); lf != nil {
+		return statxFd(lf.fd, st)
+	}
+	if n.IsDir() {
+		fd, errno := n.acquire()
+		if errno != 0 {
+			return errno
+		}
+		defer n.release()
+		return statxFd(fd, st)
+	}
+	name, parent, errno := n.parent()
+	if errno != 0 {
+		return errno
+	}
+	fd, errno := parent.acquire()
+	if errno != 0 {
+		return errno
+	}
+	defer parent.release()
+	if errno := statxAt(fd, name, st); errno != 0 {
+		return stale(errno)
+	}
+	return n.verify(st)
+}
+
+// parent gives one name of n and the directory that has it; ESTALE where it has
+// none left.
+func (n *localNode) parent() (string, *localNode, syscall.Errno) {
+	name, p := n.Parent()
+	if p == nil {
+		return "", nil, syscall.ESTALE
+	}
+	parent, ok := p.Operations().(*localNode)
+	if !ok {
+		return "", nil, syscall.ESTALE
+	}
+	return name, parent, 0
+}
+
+// verify tells whether st is n and not something that took its name behind the
+// mount.
+func (n *localNode) verify(st *unix.Statx_t) syscall.Errno {
+	if st.Ino != n.ino || statxDev(st) != n.dev.id {
+		return syscall.ESTALE
+	}
+	return 0
+}
+
+// stale turns "no such name" into ESTALE: the kernel holds a name that is gone
+// behind the mount, and looks it up again.
+func stale(errno syscall.Errno) syscall.Errno {
+	if errno == syscall.ENOENT || errno == syscall.ENOTDIR {
+		return syscall.ESTALE
+	}
+	return errno
+}
+
+// pathFd opens n itself with O_PATH, whatever it is, never following a link. The
+// caller closes it.
+func (n *localNode) pathFd() (int, syscall.Errno) {
+	if n.IsDir() {
+		fd, errno := n.acquire()
+		if errno != 0 {
+			return -1, errno
+		}
+		defer n.release()
+		return dupFd(fd)
+	}
+	if fd, ok := n.openFd(); ok {
+		return fd, 0
+	}
+	name, parent, errno := n.parent()
+	if errno != 0 {
+		return -1, errno
+	}
+	pfd, errno := parent.acquire()
+	if errno != 0 {
+		return -1, errno
+	}
+	defer parent.release()
+	return n.openVerified(pfd, name, unix.O_PATH)
+}
+
+// openVerified opens name with flags, without following a link and without
+// blocking, and makes sure that it is n.
+func (n *localNode) openVerified(dirfd int, name string, flags int) (int, syscall.Errno) {
+	fd, errno := openat(dirfd, name, flags|unix.O_NOFOLLOW, 0)
+	if errno != 0 {
+		if errno == syscall.ELOOP {
+			return -1, syscall.ESTALE
+		}
+		return -1, stale(errno)
+	}
+	var st unix.Statx_t
+	if errno = statxFd(fd, &st); errno == 0 {
+		errno = n.verify(&st)
+	}
+	if errno != 0 {
+		unix.Close(fd)
+		return -1, errno
+	}
+	n.setid.Store(st.Mode&(unix.S_ISUID|unix.S_ISGID) != 0)
+	return fd, 0
+}
+
+// Readlink gives what the symbolic link n says.
+func (n *localNode) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
+	fd, errno := n.pathFd()
+	if errno != 0 {
+		return nil, errno
+	}
+	defer unix.Close(fd)
+	for size := 256; ; size *= 2 {
+		buf := make([]byte, size)
+		k, err := unix.Readlinkat(fd, "", buf)
+		if err != nil {
+			return nil, toErrno(err)
+		}
+		if k < size {
+			return buf[:k], 0
+		}
+	}
+}
+
+// Statfs tells how full the file system below n is.
+func (n *localNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	fd, errno := n.pathFd()
+	if errno != 0 {
+		return errno
+	}
+	defer unix.Close(fd)
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(fd, &s); err != nil {
+		return toErrno(err)
+	}
+	out.Blocks, out.Bfree, out.Bavail = s.Blocks, s.Bfree, s.Bavail
+	out.Files, out.Ffree = s.Files, s.Ffree
+	out.Bsize, out.Frsize, out.NameLen = uint32(s.Bsize), uint32(s.Frsize), uint32(s.Namelen)
+	return 0
+}
+
+// OnForget closes what n holds; the kernel knows it no more.
+func (n *localNode) OnForget() {
+	n.forgetDir()
+}
+
+var _ interface {
+	fusefs.NodeLookuper
+	fusefs.NodeGetattrer
+	fusefs.NodeReadlinker
+	fusefs.NodeStatfser
+	fusefs.NodeOnForgetter
+} = (*localNode)(nil)

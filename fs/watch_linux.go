@@ -1,0 +1,338 @@
+package fs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watcher makes the kernel forget what changes behind the mount. It listens with
+// fanotify(7) to every file system that local/ has met, which only root may; a
+// nil *watcher watches nothing and is what everybody else has.
+//
+// Reading and notifying are two goroutines: a notification waits for the
+// directory's lock in the kernel, and meanwhile events must not be lost.
+type watcher struct {
+	fd   int
+	pid  int32
+	wake chan struct{}
+	stop chan struct{}
+	done sync.WaitGroup
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	dirs     map[string]*localNode // by file system and file handle
+	pending  map[change]changeKind // to tell soon
+	writing  map[change]changeKind // to tell at leisure
+	overflow bool
+}
+
+// change is a name in a directory at which something happened; "." is the
+// directory itself.
+type change struct {
+	dir  *localNode
+	name string
+}
+
+type changeKind uint8
+
+const (
+	changedEntry changeKind = 1 << iota // another file has the name now, or none
+	changedFile                         // the same file, other attributes or bytes
+)
+
+const (
+	entryEvents = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO
+	fileEvents  = unix.FAN_ATTRIB | unix.FAN_MODIFY | unix.FAN_CLOSE_WRITE
+)
+
+// settle is how long changes are gathered before the kernel is told.
+//
+// echo is how long after that it is told again of names: a lookup that was under
+// way when the change came may have been remembered after the first time. It is
+// also how late the kernel is told of writes by a process that has the file open
+// for writing through the mount. Nearly always they came that way, so that the
+// kernel knows already, and forgetting what it knows would cost a request.
+const (
+	settle = 2 * time.Millisecond
+	echo   = 200 * time.Millisecond
+)
+
+// newWatcher gives nil where the kernel or the lack of privilege does not allow it.
+func newWatcher(log *slog.Logger) *watcher {
+	fd, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_REPORT_DFID_NAME|unix.FAN_CLOEXEC|unix.FAN_NONBLOCK,
+		unix.O_RDONLY|unix.O_CLOEXEC|unix.O_LARGEFILE)
+	if err != nil {
+		return nil
+	}
+	return &watcher{
+		fd:      fd,
+		pid:     int32(os.Getpid()),
+		wake:    make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+		log:     log,
+		dirs:    make(map[string]*localNode),
+		pending: make(map[change]changeKind),
+		writing: make(map[change]changeKind),
+	}
+}
+
+// start begins to read events; the tree is served by then.
+func (w *watcher) start() {
+	if w == nil {
+		return
+	}
+	w.done.Add(2)
+	go w.read()
+	go w.notify()
+}
+
+// close ends both goroutines and waits for them.
+func (w *watcher) close() {
+	if w == nil {
+		return
+	}
+	close(w.stop)
+	w.done.Wait()
+	unix.Close(w.fd)
+}
+
+// mark begins to listen to the file system that fd lies on.
+func (w *watcher) mark(fd int) bool {
+	if w == nil {
+		return false
+	}
+	err := unix.FanotifyMark(w.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM,
+		entryEvents|fileEvents|unix.FAN_ONDIR, unix.AT_FDCWD, procPath(fd))
+	return err == nil
+}
+
+// add registers directory n, open at fd. From its return on changes in n are
+// reported and its entries may be remembered for long.
+func (w *watcher) add(n *localNode, fd int) {
+	n.dev.learn(n.tree, fd)
+	if w == nil || !n.dev.watched || n.dir.watched.Load() {
+		return
+	}
+	h, _, err := unix.NameToHandleAt(fd, "", unix.AT_EMPTY_PATH)
+	if err != nil {
+		return
+	}
+	var s unix.Statfs_t
+	if unix.Fstatfs(fd, &s) != nil {
+		return
+	}
+	key := make([]byte, 0, 12+h.Size())
+	key = binary.NativeEndian.AppendUint32(key, uint32(s.Fsid.Val[0]))
+	key = binary.NativeEndian.AppendUint32(key, uint32(s.Fsid.Val[1]))
+	key = binary.NativeEndian.AppendUint32(key, uint32(h.Type()))
+	key = append(key, h.Bytes()...)
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.dir.handle = string(key)
+	w.dirs[n.dir.handle] = n
+	n.dir.watched.Store(true)
+}
+
+func (w *watcher) remove(n *localNode) {
+	if w == nil || !n.dir.watched.Load() {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.dir.watched.Store(false)
+	if w.dirs[n.dir.handle] == n {
+		delete(w.dirs, n.dir.handle)
+	}
+}
+
+// read gathers events until close.
+func (w *watcher) read() {
+	defer w.done.Done()
+	buf := make([]byte, 256<<10)
+	for {
+		fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
+		_, err := unix.Poll(fds, 250)
+		select {
+		case <-w.stop:
+			return
+		default:
+		}
+		if err != nil || fds[0].Revents == 0 {
+			continue
+		}
+		n, err := unix.Read(w.fd, buf)
+		if err != nil {
+			if err != unix.EAGAIN && err != unix.EINTR {
+				w.log.Warn("changes behind the mount are no longer reported", "err", err)
+				return
+			}
+			continue
+		}
+		if w.gather(buf[:n]) {
+			select {
+			case w.wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// gather notes the events in buf (struct fanotify_event_metadata) that concern
+// directories the kernel knows; it tells whether there were any.
+func (w *watcher) gather(buf []byte) (any bool) {
+	const metadata = 24
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(buf) >= metadata {
+		size := int(binary.NativeEndian.Uint32(buf))
+		if size < metadata || size > len(buf) {
+			return any
+		}
+		event := buf[:size]
+		buf = buf[size:]
+		mask := binary.NativeEndian.Uint64(event[8:])
+		if mask&unix.FAN_Q_OVERFLOW != 0 {
+			w.overflow, any = true, true
+			continue
+		}
+		if int32(binary.NativeEndian.Uint32(event[20:])) == w.pid {
+			continue // the kernel knows what it asked us to do
+		}
+		dir, name := w.place(event[metadata:])
+		if dir == nil {
+			continue
+		}
+		c := change{dir, name}
+		switch {
+		case mask&entryEvents != 0:
+			w.pending[c] |= changedFile | changedEntry
+		case mask&unix.FAN_ATTRIB == 0 && c.writtenBy(int32(binary.NativeEndian.Uint32(event[20:]))):
+			w.writing[c] |= changedFile
+		default:
+			w.pending[c] |= changedFile
+		}
+		any = true
+	}
+	return any
+}
+
+// place reads an information record of type FAN_EVENT_INFO_TYPE_DFID_NAME: the
+// directory, if it is registered, and the name in it.
+func (w *watcher) place(rec []byte) (*localNode, string) {
+	const header, fsid, handle = 4, 8, 8
+	if len(rec) < header+fsid+handle || rec[0] != unix.FAN_EVENT_INFO_TYPE_DFID_NAME {
+		return nil, ""
+	}
+	size := int(binary.NativeEndian.Uint16(rec[2:]))
+	n := int(binary.NativeEndian.Uint32(rec[header+fsid:]))
+	if size > len(rec) || header+fsid+handle+n > size {
+		return nil, ""
+	}
+	var key [fsid + 4 + 128]byte
+	k := copy(key[:], rec[header:header+fsid])
+	k += copy(key[k:], rec[header+fsid+4:header+fsid+handle])
+	k += copy(key[k:], rec[header+fsid+handle:header+fsid+handle+n])
+	dir := w.dirs[string(key[:k])]
+	if dir == nil {
+		return nil, ""
+	}
+	name := rec[header+fsid+handle+n : size]
+	if i := bytes.IndexByte(name, 0); i >= 0 {
+		name = name[:i]
+	}
+	return dir, string(name)
+}
+
+// writtenBy tells whether pid has the changed file open for writing through the mount.
+func (c change) writtenBy(pid int32) bool {
+	child := c.dir.GetChild(c.name)
+	if child == nil {
+		return false
+	}
+	n, ok := child.Operations().(*localNode)
+	return ok && n.writtenBy(pid)
+}
+
+// notify tells the kernel until close.
+func (w *watcher) notify() {
+	defer w.done.Done()
+	again := make(map[change]changeKind)
+	var timer <-chan time.Time
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-timer:
+			w.invalidate(again)
+			clear(again)
+			timer = nil
+			continue
+		case <-w.wake:
+		}
+		select {
+		case <-w.stop:
+			return
+		case <-time.After(settle):
+		}
+		soon, late := w.take()
+		w.invalidate(soon)
+		maps.Copy(again, late)
+		for c, kind := range soon {
+			if kind&changedEntry != 0 {
+				again[c] = kind
+			}
+		}
+		if timer == nil && len(again) > 0 {
+			timer = time.After(echo)
+		}
+	}
+}
+
+// take gives what to tell the kernel soon and late.
+func (w *watcher) take() (soon, late map[change]changeKind) {
+	w.mu.Lock()
+	soon, late = w.pending, w.writing
+	overflow := w.overflow
+	w.pending, w.writing, w.overflow = make(map[change]changeKind), make(map[change]changeKind), false
+	var dirs []*localNode
+	if overflow {
+		dirs = slices.Collect(maps.Values(w.dirs))
+	}
+	w.mu.Unlock()
+	for _, n := range dirs { // events were lost: anything may have changed
+		for name := range n.Children() {
+			soon[change{n, name}] = changedEntry | changedFile
+		}
+		soon[change{n, "."}] = changedEntry
+	}
+	return soon, late
+}
+
+func (w *watcher) invalidate(batch map[change]changeKind) {
+	lists := make(map[*localNode]bool)
+	for c, kind := range batch {
+		if c.name == "." {
+			lists[c.dir] = true
+			continue
+		}
+		if kind&changedEntry != 0 {
+			c.dir.NotifyEntry(c.name)
+			lists[c.dir] = true
+		}
+		if child := c.dir.GetChild(c.name); child != nil {
+			child.NotifyContent(0, 0)
+		}
+	}
+	for dir := range lists {
+		dir.NotifyContent(0, 0)
+	}
+}
