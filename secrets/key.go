@@ -1,0 +1,148 @@
+package secrets
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	iofs "io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"filippo.io/age"
+)
+
+// key is what the secrets of one data directory are encrypted with.
+type key struct{ identity *age.X25519Identity }
+
+func (s *store) keyPath() string { return filepath.Join(s.dir, "identity.txt") }
+
+// readKey reads the key; fs.ErrNotExist says that there is none.
+func (s *store) readKey() (key, error) {
+	data, err := os.ReadFile(s.keyPath())
+	if err != nil {
+		return key{}, err
+	}
+	if fi, err := os.Stat(s.keyPath()); err == nil && fi.Mode().Perm()&0o077 != 0 {
+		_ = os.Chmod(s.keyPath(), 0o600) // a copy may have opened it to all
+	}
+	identity, err := age.ParseX25519Identity(strings.TrimSpace(string(data)))
+	if err != nil {
+		return key{}, errors.New("it is no key") // without age's words, which may quote it
+	}
+	return key{identity}, nil
+}
+
+// makeKey reads the key and makes it at first use. Processes that come at once get the same.
+func (s *store) makeKey() (key, error) {
+	if k, err := s.readKey(); !errors.Is(err, iofs.ErrNotExist) {
+		return k, err
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return key{}, err
+	}
+	if err := os.Chmod(s.dir, 0o700); err != nil {
+		return key{}, err
+	}
+	lock, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return key{}, err
+	}
+	defer lock.Close()
+	if err := lock.Chmod(0o600); err != nil {
+		return key{}, err
+	}
+	for {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+		if err == nil {
+			break
+		}
+		if err != syscall.EINTR {
+			return key{}, &os.PathError{Op: "flock", Path: lock.Name(), Err: err}
+		}
+	}
+	if k, err := s.readKey(); !errors.Is(err, iofs.ErrNotExist) {
+		return k, err
+	}
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		return key{}, err
+	}
+	return key{identity}, writeFile(s.keyPath(), []byte(identity.String()+"\n"))
+}
+
+// account names a secret in the keyring, which all data directories of a user share.
+func (k key) account(name string) string {
+	sum := sha256.Sum256([]byte(k.identity.Recipient().String()))
+	return hex.EncodeToString(sum[:8]) + "/" + name
+}
+
+// sealed is what is encrypted. The name makes sure that a file was not put in the place of
+// another.
+type sealed struct {
+	Name  string
+	Value []byte
+}
+
+func (k key) encrypt(name string, v []byte) ([]byte, error) {
+	plain, err := json.Marshal(sealed{name, v})
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, k.identity.Recipient())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func (k key) decrypt(name string, data []byte) ([]byte, error) {
+	r, err := age.Decrypt(bytes.NewReader(data), k.identity)
+	if err != nil {
+		if errors.As(err, new(*age.NoIdentityMatchError)) {
+			return nil, errors.New("it was encrypted with another key")
+		}
+		return nil, errors.New("it is damaged")
+	}
+	plain, err := io.ReadAll(r)
+	if err != nil {
+		return nil, errors.New("it is damaged")
+	}
+	var s sealed
+	if json.Unmarshal(plain, &s) != nil || s.Name != name {
+		return nil, errors.New("it is not the secret of that name")
+	}
+	return s.Value, nil
+}
+
+// writeFile replaces the file at path in one step, for this user alone, and returns when the
+// disk has it.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := f.Chmod(0o600); err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
