@@ -76,3 +76,6 @@ func answerXattr(value string, dest []byte) (uint32, syscall.Errno) {
 	}
 	return uint32(copy(dest, value)), 0
 }
+
+// noAttr says that there is no such extended attribute.
+const noAttr = syscall.Errno(fuse.ENOATTR)

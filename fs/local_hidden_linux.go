@@ -42,9 +42,6 @@ var pseudoTypes = map[string]bool{
 	"fuse." + fsType: true,
 }
 
-// fsType is the subtype that mount tables show: fuse.sd.
-const fsType = "sd"
-
 // newHiddenMounts reads the mount table and follows its changes until close.
 func newHiddenMounts() *hiddenMounts {
 	h := &hiddenMounts{stop: make(chan struct{}), done: make(chan struct{})}

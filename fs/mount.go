@@ -91,6 +91,9 @@ func Mount(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// fsType is the subtype that mount tables show: fuse.sd.
+const fsType = "sd"
+
 func mountOptions(cfg *Config, logger *log.Logger) *fuse.MountOptions {
 	o := &fuse.MountOptions{
 		Name:                 fsType,

@@ -82,7 +82,7 @@ func (n *objectNode) Getxattr(ctx context.Context, attr string, dest []byte) (ui
 	case attr == "user.sd.state" && !n.IsDir():
 		return answerXattr("clean", dest)
 	}
-	return 0, syscall.ENODATA
+	return 0, noAttr
 }
 
 // Statfs tells of endless room: no service says how much there is.

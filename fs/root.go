@@ -85,7 +85,7 @@ func (d *fixedDir) Getxattr(ctx context.Context, attr string, dest []byte) (uint
 	if attr == uriAttr && d.uri != "" {
 		return answerXattr(d.uri, dest)
 	}
-	return 0, syscall.ENODATA
+	return 0, noAttr
 }
 
 // subdir makes the node of a fixed folder in this one.
@@ -185,5 +185,5 @@ func (d *offlineDir) Getxattr(ctx context.Context, attr string, dest []byte) (ui
 	if attr == uriAttr {
 		return answerXattr(d.uri, dest)
 	}
-	return 0, syscall.ENODATA
+	return 0, noAttr
 }
