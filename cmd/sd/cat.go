@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -43,10 +45,8 @@ func (t target) copyTo(ctx context.Context, w io.Writer) error {
 	var err error
 	if t.local != "" {
 		r, err = openFile(t.local)
-	} else if t.name == "" {
-		err = backends.ErrIsDir
 	} else {
-		r, _, err = t.volume.Backend.Get(ctx, t.name, "", 0, -1)
+		r, err = t.openObject(ctx)
 	}
 	if err != nil {
 		return err
@@ -71,4 +71,18 @@ func openFile(name string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// openObject opens what is not a folder.
+func (t target) openObject(ctx context.Context) (io.ReadCloser, error) {
+	if t.name == "" || t.folder {
+		return nil, backends.ErrIsDir
+	}
+	r, _, err := t.volume.Backend.Get(ctx, t.name, "", 0, -1)
+	if errors.Is(err, fs.ErrNotExist) {
+		if e, statErr := t.volume.Backend.Stat(ctx, t.name); statErr == nil && e.Kind == backends.Dir {
+			err = backends.ErrIsDir
+		}
+	}
+	return r, err
 }

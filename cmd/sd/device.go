@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -98,7 +99,10 @@ func (a *app) withDevices(ctx context.Context, do func(*library.Library, []libra
 	if err != nil {
 		return err
 	}
-	lib, err := library.OpenForRename(ctx, dir, a.libraryFlag)
+	lib, err := library.Open(ctx, dir, a.libraryFlag)
+	if errors.As(err, new(*library.SlugTakenError)) {
+		lib, err = library.OpenForRename(ctx, dir, a.libraryFlag)
+	}
 	if err != nil {
 		return err
 	}

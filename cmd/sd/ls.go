@@ -129,11 +129,26 @@ func (t target) list(ctx context.Context, recursive bool, show func(listing) err
 
 // listItself is for a name that has nothing below it: a file, an empty folder, or nothing.
 func (t target) listItself(ctx context.Context, show func(listing) error) error {
-	e, err := t.volume.Backend.Stat(ctx, t.name)
+	e, err := t.stat(ctx)
 	if err != nil || e.Kind == backends.Dir {
 		return err
 	}
 	return show(t.listing(path.Base(t.name), t.name, e))
+}
+
+// stat describes t. Where a file has the same name as a folder, a last slash means
+// the folder.
+func (t target) stat(ctx context.Context) (backends.Entry, error) {
+	e, err := t.volume.Backend.Stat(ctx, t.name)
+	if err != nil || !t.folder || e.Kind == backends.Dir {
+		return e, err
+	}
+	enough := errors.New("one is enough")
+	err = t.volume.Backend.List(ctx, t.name, func([]backends.Entry) error { return enough })
+	if !errors.Is(err, enough) {
+		return e, errors.Join(err, fs.ErrNotExist)
+	}
+	return backends.Entry{Name: t.name, Kind: backends.Dir}, nil
 }
 
 // walkVolume shows all that is below t, folders before what they hold.
@@ -220,7 +235,7 @@ func (t target) listing(name, whole string, e backends.Entry) listing {
 	l := listing{Name: name, Kind: kindName(e.Kind), Size: e.Size, Version: e.Version}
 	if c, ok := t.uri.(sdpath.Cloud); ok {
 		c.Path = whole
-		if e.Kind == backends.Dir {
+		if e.Kind == backends.Dir && whole != "" {
 			c.Path += "/" // so that it lists itself, whatever it is called
 		}
 		l.URI = c.String()

@@ -119,11 +119,11 @@ func (a *app) resolve(ctx context.Context, arg string) error {
 	for _, line := range [][2]string{{"uri", r.URI}, {"kind", r.Kind}, {"device", r.Device}, {"path", r.Path},
 		{"volume", r.Volume}, {"backend", r.Backend}, {"object", r.Name}} {
 		if line[1] != "" {
-			fmt.Fprintf(a.out, "%-9s %s\n", line[0], printable(line[1]))
+			fmt.Fprintf(a.out, "%-13s %s\n", line[0], printable(line[1]))
 		}
 	}
 	for _, key := range sortedKeys(r.Settings) {
-		fmt.Fprintf(a.out, "%-9s %s\n", printable(key), printable(r.Settings[key]))
+		fmt.Fprintf(a.out, "%-13s %s\n", printable(key), printable(r.Settings[key]))
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (p *places) checkVolumes(ctx context.Context) []check {
 			took, err := p.reach(ctx, v)
 			c := check{Name: "volume " + v.Info.Name}
 			if err != nil {
-				checks[i] = c.fail(uri(v)+": "+err.Error(), "'sd volume test "+v.Info.Name+"' tells more")
+				checks[i] = c.fail(uri(v)+": "+bare(err).Error(), "'sd volume test "+v.Info.Name+"' tells more")
 			} else {
 				checks[i] = c.ok(uri(v) + " answers in " + took.Round(time.Millisecond).String())
 			}

@@ -68,7 +68,7 @@ func (t target) describe(ctx context.Context) (description, error) {
 		l := t.localListing(filepath.Base(t.local), t.local, info)
 		return description{listing: l, Path: t.local, Mode: info.Mode().String()}, nil
 	}
-	e, err := t.volume.Backend.Stat(ctx, t.name)
+	e, err := t.stat(ctx)
 	if err != nil {
 		return description{}, err
 	}

@@ -23,7 +23,8 @@ type target struct {
 	local string // a path that this machine can open
 
 	volume *resolver.Volume
-	name   string // in the volume; "" is its root
+	name   string // in the volume, without a last slash; "" is its root
+	folder bool   // the user wrote a last slash, so a file is not meant
 }
 
 // String is what messages call the target: what the user called it.
@@ -106,7 +107,8 @@ func (p *places) target(ctx context.Context, arg string) (target, error) {
 	if _, ok := uri.(sdpath.Physical); ok {
 		t.local = name
 	} else {
-		t.volume, t.name = volume, name
+		t.volume = volume
+		t.name, t.folder = strings.CutSuffix(name, "/")
 	}
 	return t, err
 }
@@ -124,10 +126,16 @@ func (t target) explain(err error) error {
 		return fmt.Errorf("%s: no such file or folder", t)
 	case errors.Is(err, backends.ErrIsDir):
 		return fmt.Errorf("%s is a folder; 'sd ls' lists it", t)
-	case errors.Is(err, fs.ErrPermission) && volume != "":
-		return fmt.Errorf("%s: the service does not allow it (%w); see 'sd volume test %s'", t, err, volume)
 	case errors.Is(err, backends.ErrOffline) && volume != "":
-		return fmt.Errorf("%s: %w; see 'sd volume test %s'", t, err, volume)
+		return fmt.Errorf("%s: %w; see 'sd volume test %s'", t, bare(err), volume)
 	}
-	return fmt.Errorf("%s: %w", t, err)
+	return fmt.Errorf("%s: %w", t, bare(err))
+}
+
+// bare is err without the operation and name that a PathError puts before it.
+func bare(err error) error {
+	if e, ok := err.(*fs.PathError); ok {
+		return e.Err
+	}
+	return err
 }

@@ -196,13 +196,12 @@ func (a *app) volumeTestCommand() *cobra.Command {
 
 // reachError says what to do about a volume that cannot be used.
 func reachError(bucket string, err error) error {
-	switch {
+	switch text := bare(err); {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no bucket %s there (%w): check --bucket, --endpoint and --region", quote(bucket), err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("access to bucket %s is refused (%w): check the key and what it may do", quote(bucket), err)
+		return fmt.Errorf("%w: check --bucket, --endpoint and --region", text)
 	case errors.Is(err, backends.ErrOffline), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the service of bucket %s cannot be reached (%w): check the network and --endpoint", quote(bucket), err)
+		return fmt.Errorf("bucket %s: %w: check the network and --endpoint", quote(bucket), text)
+	default:
+		return fmt.Errorf("bucket %s: %w", quote(bucket), text)
 	}
-	return err
 }
