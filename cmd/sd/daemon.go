@@ -64,6 +64,9 @@ func startDaemon(ctx context.Context, arguments []string, logFile *os.File) (pid
 		return pid, report, child.Process.Release()
 	case err == nil:
 		_ = child.Wait()
+		if strings.Contains(report.Error, "fusermount") {
+			report.Error += "; what it said is in " + logFile.Name()
+		}
 		return 0, report, errors.New(report.Error)
 	case ctx.Err() != nil:
 		_ = child.Process.Kill()

@@ -59,7 +59,9 @@ func newSandbox(t *testing.T) *sandbox {
 }
 
 // in is the same user in a subtest.
-func (s *sandbox) in(t *testing.T) *sandbox { return &sandbox{t: t, home: s.home, env: s.env, credential: s.credential} }
+func (s *sandbox) in(t *testing.T) *sandbox {
+	return &sandbox{t: t, home: s.home, env: s.env, credential: s.credential}
+}
 
 // result is how one command line came out.
 type result struct {

@@ -30,6 +30,11 @@ func TestOrdinaryUser(t *testing.T) {
 // unprivileged is a sandbox of the user nobody.
 func unprivileged(t *testing.T) *sandbox {
 	t.Helper()
+	if info, err := os.Stat("/dev/fuse"); err != nil {
+		t.Fatal(err)
+	} else if info.Mode().Perm()&0o006 != 0o006 {
+		t.Fatalf("/dev/fuse has mode %v, so only root can mount: run scripts/install-deps.sh test", info.Mode())
+	}
 	const nobody = 65534
 	s := newSandbox(t)
 	home, err := os.MkdirTemp("", "sdu")
