@@ -153,7 +153,7 @@ func (b *Backend) pickRegion(configured string, aws bool) string {
 func (b *Backend) discover(ctx context.Context, api *sdk.Client) error {
 	out, err := api.HeadBucket(ctx, &sdk.HeadBucketInput{Bucket: &b.cfg.Bucket}, func(o *sdk.Options) {
 		o.Region = fallbackRegion
-		o.Credentials = aws.AnonymousCredentials{}
+		o.Credentials = nil
 	})
 	region := fallbackRegion
 	switch hint := regionHint(err); {
@@ -178,7 +178,7 @@ func (b *Backend) discover(ctx context.Context, api *sdk.Client) error {
 func (b *Backend) mend(c *conn, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if hint := regionHint(err); hint != "" && hint != c.region {
+	if hint := regionHint(err); hint != "" && hint != c.region && wrongRegion(err) {
 		b.region = hint
 	} else if !staleCredentials(err) || b.conn == c && time.Since(c.made) < time.Second {
 		return false
@@ -192,19 +192,27 @@ func (b *Backend) mend(c *conn, err error) bool {
 // newRetryer retries what may pass, with full jitter. The end is set by the patience
 // of the operation, not by the number of attempts.
 func newRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
+	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 7
 		o.RateLimiter = ratelimit.None
 		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
 			return rest.Backoff(attempt), nil
 		})
 		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(passing)}, o.Retryables...)
-	})
+	})}
+}
+
+type retryer struct{ *retry.Standard }
+
+// GetRetryToken is the SDK's question before it waits for another attempt.
+func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
+	rest.Note(ctx, err)
+	return r.Standard.GetRetryToken(ctx, err)
 }
 
 func passing(err error) aws.Ternary {
 	switch {
-	case errors.As(err, new(*credentialError)):
+	case errors.As(err, new(*credentialError)), errors.As(err, new(*sourceError)):
 		return aws.FalseTernary
 	case errors.Is(err, io.ErrUnexpectedEOF), statusOf(err) == http.StatusTooManyRequests:
 		return aws.TrueTernary

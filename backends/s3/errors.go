@@ -64,6 +64,9 @@ var codes = map[string]struct {
 	"RequestTimeTooSkewed":  {iofs.ErrPermission, adviceClock},
 	"InvalidObjectState":    {iofs.ErrPermission, "the object is archived: restore it with the provider's tools first"},
 
+	"ObjectParentIsFile":        {backends.ErrNotDir, ""},
+	"ExistingObjectIsDirectory": {backends.ErrIsDir, ""},
+
 	"ConditionalRequestConflict": {backends.ErrChanged, ""},
 	"EntityTooLarge":             {backends.ErrTooLarge, ""},
 	"QuotaExceeded":              {backends.ErrNoSpace, ""},
@@ -102,6 +105,10 @@ func (b *Backend) explain(err error) error {
 	var own *protocolError
 	if errors.As(err, &own) {
 		return own
+	}
+	var source *sourceError
+	if errors.As(err, &source) {
+		return source.error
 	}
 	var missing *credentialError
 	if errors.As(err, &missing) {
@@ -190,6 +197,15 @@ func staleCredentials(err error) bool {
 	switch codeOf(err) {
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException",
 		"TokenRefreshRequired", "InvalidToken":
+		return true
+	}
+	return false
+}
+
+// wrongRegion tells whether a refusal may be one because of the region.
+func wrongRegion(err error) bool {
+	switch statusOf(err) {
+	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusBadRequest:
 		return true
 	}
 	return false

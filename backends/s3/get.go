@@ -194,10 +194,13 @@ func (r *reader) resume(cause error) error {
 	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
 		err = backends.ErrChanged
 	}
-	if err != nil {
-		return r.fail(err)
+	switch {
+	case err == nil:
+		return nil
+	case r.call.Context().Err() != nil:
+		return r.fail(cause)
 	}
-	return nil
+	return r.fail(err)
 }
 
 func (r *reader) fail(err error) error {

@@ -38,27 +38,38 @@ func (b *Backend) List(ctx context.Context, dir string, yield func([]backends.En
 // children lists one level below prefix. Names are keys from byte cut on. found tells
 // whether there is anything at all, if only a marker.
 func (b *Backend) children(ctx context.Context, prefix string, cut int, yield func([]backends.Entry) error) (found bool, err error) {
-	seen := map[string]bool{} // servers may repeat a prefix on the next page
+	seen := map[string]bool{}
 	in := sdk.ListObjectsV2Input{Prefix: &prefix, Delimiter: aws.String("/")}
-	err = b.pages(ctx, in, func(objects []types.Object, prefixes []string, last bool) error {
+	err = b.pages(ctx, in, func(objects []types.Object, prefixes []string) error {
 		found = found || len(objects)+len(prefixes) > 0
+		objects, prefixes = fold(objects, prefixes, len(prefix))
 		page := make([]backends.Entry, 0, len(objects)+len(prefixes))
 		page = appendFiles(page, objects, cut)
 		for _, p := range prefixes {
-			if seen[p] || len(p) <= len(prefix) {
-				continue
-			}
-			if !last || len(seen) > 0 {
+			if !seen[p] && len(p) > len(prefix) {
 				seen[p] = true
+				page = append(page, backends.Entry{Name: strings.TrimSuffix(p, "/")[cut:], Kind: backends.Dir})
 			}
-			page = append(page, backends.Entry{Name: strings.TrimSuffix(p, "/")[cut:], Kind: backends.Dir})
 		}
-		if len(page) == 0 {
-			return nil
-		}
-		return yield(page)
+		return yieldSome(page, yield)
 	})
 	return found, err
+}
+
+// fold makes prefixes of the objects that lie deeper than one level, or are markers.
+// Not all servers do that; some do it and list a marker besides, or a prefix again
+// on the next page.
+func fold(objects []types.Object, prefixes []string, at int) ([]types.Object, []string) {
+	files := objects[:0]
+	for _, o := range objects {
+		key := aws.ToString(o.Key)
+		if i := strings.IndexByte(key[at:], '/'); i >= 0 {
+			prefixes = append(prefixes, key[:at+i+1])
+		} else if len(key) > at {
+			files = append(files, o)
+		}
+	}
+	return files, prefixes
 }
 
 // Walk yields everything below the directory called prefix in key order: objects as
@@ -70,7 +81,7 @@ func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]back
 	if after != "" {
 		in.StartAfter = &after
 	}
-	err := b.pages(ctx, in, func(objects []types.Object, _ []string, _ bool) error {
+	err := b.pages(ctx, in, func(objects []types.Object, _ []string) error {
 		page := make([]backends.Entry, 0, len(objects))
 		for i := range objects {
 			key := aws.ToString(objects[i].Key)
@@ -80,10 +91,7 @@ func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]back
 				page = append(page, backends.Entry{Name: strings.TrimSuffix(key, "/"), Kind: backends.Dir})
 			}
 		}
-		if len(page) == 0 {
-			return nil
-		}
-		return yield(page)
+		return yieldSome(page, yield)
 	})
 	return listError("walk", dir, err)
 }
@@ -120,6 +128,16 @@ func withoutNameless(page []backends.Entry, found bool) ([]backends.Entry, bool)
 // yieldError is yield's own error on its way out.
 type yieldError struct{ error }
 
+func yieldSome(page []backends.Entry, yield func([]backends.Entry) error) error {
+	if len(page) == 0 {
+		return nil
+	}
+	if err := yield(page); err != nil {
+		return yieldError{err}
+	}
+	return nil
+}
+
 func listError(op, dir string, err error) error {
 	if own, ok := err.(yieldError); ok {
 		return own.error
@@ -128,7 +146,7 @@ func listError(op, dir string, err error) error {
 }
 
 // pages asks for a listing page by page, the next one while use has the present one.
-func (b *Backend) pages(ctx context.Context, in sdk.ListObjectsV2Input, use func(objects []types.Object, prefixes []string, last bool) error) error {
+func (b *Backend) pages(ctx context.Context, in sdk.ListObjectsV2Input, use func(objects []types.Object, prefixes []string) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type reply struct {
@@ -158,13 +176,16 @@ func (b *Backend) pages(ctx context.Context, in sdk.ListObjectsV2Input, use func
 			}
 			token, next = t, ask(&t)
 		}
-		prefixes := decode(r.out)
-		if err := use(r.out.Contents, prefixes, next == nil); err != nil {
+		prefixes, err := decode(r.out, *in.Prefix)
+		if err == nil {
+			err = use(r.out.Contents, prefixes)
+		}
+		if err != nil {
 			if next != nil {
 				cancel()
 				<-next
 			}
-			return yieldError{err}
+			return err
 		}
 	}
 	return nil
@@ -186,8 +207,10 @@ func (b *Backend) list(ctx context.Context, in sdk.ListObjectsV2Input) (out *sdk
 	return out, err
 }
 
-// decode undoes the encoding of a page's keys in place and returns its prefixes.
-func decode(out *sdk.ListObjectsV2Output) []string {
+// decode undoes the encoding of a page's keys in place and returns its prefixes. All
+// of them begin with prefix, or it is an error: a server that cannot put a key into
+// XML may send another one.
+func decode(out *sdk.ListObjectsV2Output, prefix string) ([]string, error) {
 	plain := func(s *string) *string { return s }
 	if out.EncodingType == types.EncodingTypeUrl {
 		plain = func(s *string) *string {
@@ -199,12 +222,19 @@ func decode(out *sdk.ListObjectsV2Output) []string {
 			return s
 		}
 	}
+	strange := &protocolError{"it lists keys that were not asked for"}
 	for i := range out.Contents {
 		out.Contents[i].Key = plain(out.Contents[i].Key)
+		if !strings.HasPrefix(aws.ToString(out.Contents[i].Key), prefix) {
+			return nil, strange
+		}
 	}
 	prefixes := make([]string, len(out.CommonPrefixes))
 	for i, p := range out.CommonPrefixes {
 		prefixes[i] = aws.ToString(plain(p.Prefix))
+		if !strings.HasPrefix(prefixes[i], prefix) || !strings.HasSuffix(prefixes[i], "/") {
+			return nil, strange
+		}
 	}
-	return prefixes
+	return prefixes, nil
 }

@@ -44,10 +44,14 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if size > maxPut {
 		return backends.Entry{}, backends.ErrTooLarge
 	}
+	body, err := newSource(r, size)
+	if err != nil {
+		return backends.Entry{}, err
+	}
 	in := &sdk.PutObjectInput{
 		Bucket:        &b.cfg.Bucket,
 		Key:           &key,
-		Body:          r,
+		Body:          body,
 		ContentLength: &size,
 		Metadata:      headers(m),
 		IfMatch:       etag(c.Version),
@@ -206,16 +210,21 @@ func (b *Backend) rmdir(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	decode(out)
+	if _, err := decode(out, marker); err != nil {
+		return err
+	}
 	for _, o := range out.Contents {
 		if aws.ToString(o.Key) != marker {
 			return backends.ErrNotEmpty
 		}
 	}
-	if len(out.Contents) == 0 {
-		return iofs.ErrNotExist
+	if len(out.Contents) > 0 {
+		return b.delete(ctx, marker, "")
 	}
-	return b.delete(ctx, marker, "")
+	if _, err := b.head(ctx, name, ""); err != nil {
+		return err
+	}
+	return backends.ErrNotDir
 }
 
 // conditional says fs.ErrExist where the condition was absence.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type attempt struct {
 	call   *Call
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cuts the request off when nothing moves
+	source atomic.Bool // the request's body could not be read
 	once   sync.Once
 }
 
@@ -32,6 +34,10 @@ func (a *attempt) fail(ctx context.Context, err error) error {
 	stalled := errors.Is(context.Cause(ctx), errStall)
 	if !stalled && ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if a.source.Load() {
+		k.set(unasked, nil)
+		return &faultError{err, false}
 	}
 	c.errors.Add(1)
 	if stalled {
@@ -53,18 +59,21 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	k := b.attempt.call
 	k.client.out.Add(int64(n))
-	k.breathe()
+	k.patience.progress()
 	b.attempt.timer.Reset(k.stall)
+	if err != nil && err != io.EOF {
+		b.attempt.source.Store(true)
+	}
 	return n, err
 }
 
-// gotBody is a response's body. Each Read may wait as long as one stall; the time
-// between Reads is the caller's own.
+// gotBody is a response's body. A Read may wait as long as one stall, or as the
+// patience that is left; the time between Reads is the caller's own.
 type gotBody struct {
 	body    io.ReadCloser
 	attempt *attempt
 	ctx     context.Context
-	lively  bool // the bytes are a sign of life
+	lively  bool // not a server error
 	err     error
 }
 
@@ -72,20 +81,20 @@ func (b *gotBody) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	a := b.attempt
-	if b.lively {
-		a.call.breathe() // the caller's own pause is no silence of the server
-	}
-	a.timer.Reset(a.call.stall)
+	a, k := b.attempt, b.attempt.call
+	left, _ := k.patience.left()
+	start := time.Now()
+	a.timer.Reset(max(min(k.stall, left), time.Millisecond))
 	n, err := b.body.Read(p)
 	a.timer.Stop()
-	a.call.client.in.Add(int64(n))
-	if b.lively && n > 0 {
-		a.call.breathe()
+	k.client.in.Add(int64(n))
+	if n > 0 && k.data && b.lively {
+		k.patience.progress()
 	}
 	if err != nil {
 		b.err = err
 		if err != io.EOF {
+			k.patience.start(start)
 			b.err = a.broken(b.ctx, err)
 		}
 		a.finish()

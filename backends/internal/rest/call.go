@@ -15,21 +15,21 @@ type Call struct {
 	client   *Client
 	op       string
 	lane     chan struct{}
-	patience time.Duration
+	data     bool // bytes received are kept, so they are progress
+	patience patience
 	stall    time.Duration
 	probe    bool
 
 	parent   context.Context // the caller's, to tell its ending from our cutting
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	begun    time.Time
-	life     atomic.Int64 // when the server last showed life, since begun
 	attempts atomic.Int64
 	timer    *time.Timer // runs while the server owes an answer
 
 	mu    sync.Mutex
-	fault error // of the last request, if no answer came
 	last  state
+	fault error // of the last request, if no answer came
+	noted error
 }
 
 // state is what the last request of a call showed.
@@ -60,14 +60,14 @@ func (c *Client) newCall(parent context.Context, op string, lane Lane, grace tim
 		client:   c,
 		op:       op,
 		lane:     c.lanes[lane],
-		patience: c.patience + grace,
+		data:     lane == Data,
+		patience: newPatience(c.patience + grace),
 		stall:    c.stall + grace,
 		parent:   parent,
-		begun:    time.Now(),
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	call.ctx, call.cancel = context.WithValue(ctx, callKey{}, call), cancel
-	call.timer = time.AfterFunc(call.patience, call.expire)
+	call.timer = time.AfterFunc(call.patience.whole, call.expire)
 	return call
 }
 
@@ -89,24 +89,35 @@ func (k *Call) End(err error) error {
 		return perr
 	}
 	k.mu.Lock()
-	last, fault := k.last, k.fault
+	last, fault, noted := k.last, k.fault, k.noted
 	k.mu.Unlock()
-	switch {
-	case last == refused:
+	switch last {
+	case refused:
 		return fault
-	case last == down:
+	case down:
 		offline := &offlineError{reason: fault}
 		k.client.breaker.trip(offline.Error(), isStall(fault))
 		return offline
-	case last == busy:
+	case busy:
 		k.client.breaker.strike("the server is overloaded")
-		if cut {
-			return &offlineError{reason: errBusy}
-		}
+	}
+	switch {
+	case cut && noted != nil:
+		return noted
 	case cut && k.attempts.Load() == 0:
 		return &offlineError{reason: errNotSent}
 	}
 	return err
+}
+
+// Note keeps err, the outcome of an attempt, as that of the operation ctx belongs to
+// in case its patience runs out before another attempt ends.
+func Note(ctx context.Context, err error) {
+	if k, ok := ctx.Value(callKey{}).(*Call); ok {
+		k.mu.Lock()
+		k.noted = err
+		k.mu.Unlock()
+	}
 }
 
 func (k *Call) state() state {
@@ -121,21 +132,24 @@ func (k *Call) set(s state, fault error) {
 	k.mu.Unlock()
 }
 
-// breathe notes that the server is alive.
-func (k *Call) breathe() { k.life.Store(int64(time.Since(k.begun))) }
-
-// left is how much patience remains.
-func (k *Call) left() time.Duration {
-	return k.patience - (time.Since(k.begun) - time.Duration(k.life.Load()))
+// expire runs when the timer fires. It ends the call if its patience is at an end.
+func (k *Call) expire() {
+	switch left, running := k.patience.left(); {
+	case !running:
+	case left > 0:
+		k.timer.Reset(left)
+	default:
+		k.cancel(errStall)
+	}
 }
 
-// expire runs when the timer fires; it ends the call unless there was life since.
-func (k *Call) expire() {
-	if left := k.left(); left > 0 {
-		k.timer.Reset(left)
-		return
-	}
-	k.cancel(errStall)
+// wait has the server owe an answer from now on. It tells whether there is any
+// patience left to wait with.
+func (k *Call) wait() bool {
+	k.patience.start(time.Now())
+	left, _ := k.patience.left()
+	k.timer.Reset(max(left, time.Millisecond))
+	return left > 0
 }
 
 // enter waits for a place in the lane. The wait is not the server's fault and costs
@@ -146,12 +160,8 @@ func (k *Call) enter(ctx context.Context) error {
 		return nil
 	default:
 	}
-	k.timer.Stop()
-	start := time.Now()
-	defer func() {
-		k.life.Add(int64(time.Since(start)))
-		k.timer.Reset(max(k.left(), time.Millisecond))
-	}()
+	k.patience.stop()
+	defer k.wait()
 	select {
 	case k.lane <- struct{}{}:
 		return nil
@@ -181,7 +191,11 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	k.timer.Reset(max(k.left(), time.Millisecond))
+	if !k.wait() {
+		<-k.lane
+		k.cancel(errStall)
+		return nil, errStall
+	}
 	if k.attempts.Add(1) > 1 {
 		c.retries.Add(1)
 	}
@@ -202,27 +216,30 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	return a.answer(ctx, resp), nil
 }
 
-// answer judges a response and arms its body.
+// answer judges a response and arms its body. An answer stops the clock; a server
+// error shows life, but is not what was waited for.
 func (a *attempt) answer(ctx context.Context, resp *http.Response) *http.Response {
 	k, c := a.call, a.call.client
 	a.timer.Stop()
+	lively := resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		k.set(busy, nil)
 		c.errors.Add(1)
 	default:
-		if resp.StatusCode >= 500 {
+		k.set(alive, nil)
+		c.breaker.answered()
+		if lively {
+			k.timer.Stop()
+			k.patience.stop()
+		} else {
 			c.errors.Add(1)
 		}
-		k.set(alive, nil)
-		k.timer.Stop()
-		k.breathe()
-		c.breaker.answered()
 	}
 	if resp.Body == nil || resp.Body == http.NoBody {
 		a.finish()
 		return resp
 	}
-	resp.Body = &gotBody{body: resp.Body, attempt: a, ctx: ctx, lively: k.state() == alive}
+	resp.Body = &gotBody{body: resp.Body, attempt: a, ctx: ctx, lively: lively}
 	return resp
 }

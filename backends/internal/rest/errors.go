@@ -12,7 +12,6 @@ import (
 
 var (
 	errStall   = errors.New("the server does not answer")
-	errBusy    = errors.New("the server is overloaded")
 	errNotSent = errors.New("nothing could be sent in time")
 )
 

@@ -1,0 +1,62 @@
+package s3
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// listing serves the given keys as S3 does, a few a page, with encoding-type=url,
+// which the servers for tests do not know.
+func listing(keys []string, page int) http.HandlerFunc {
+	slices.Sort(keys)
+	return func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if q.Get("list-type") != "2" {
+			key := strings.TrimPrefix(r.URL.Path, "/"+bucket+"/")
+			if !slices.Contains(keys, key) {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			w.Header().Set("ETag", `"e"`)
+			return
+		}
+		prefix, delimiter, after := q.Get("prefix"), q.Get("delimiter"), q.Get("start-after")
+		if token := q.Get("continuation-token"); token != "" {
+			raw, _ := base64.StdEncoding.DecodeString(token)
+			after = string(raw)
+		}
+		var items []string // keys and common prefixes in order
+		for _, key := range keys {
+			rest, ok := strings.CutPrefix(key, prefix)
+			if !ok {
+				continue
+			}
+			if i := strings.Index(rest, delimiter); delimiter != "" && i >= 0 {
+				key = prefix + rest[:i+1]
+			}
+			if key > after && !slices.Contains(items, key) {
+				items = append(items, key)
+			}
+		}
+		fmt.Fprint(w, xml.Header, "<ListBucketResult><EncodingType>url</EncodingType>")
+		if len(items) > page {
+			items = items[:page]
+			token := base64.StdEncoding.EncodeToString([]byte(items[page-1]))
+			fmt.Fprintf(w, "<IsTruncated>true</IsTruncated><NextContinuationToken>%s</NextContinuationToken>", token)
+		}
+		for _, item := range items {
+			name := strings.ReplaceAll(url.QueryEscape(item), "%2F", "/")
+			if delimiter != "" && strings.HasSuffix(item, "/") && item != prefix {
+				fmt.Fprintf(w, "<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>", name)
+			} else {
+				fmt.Fprintf(w, "<Contents><Key>%s</Key><ETag>&quot;e&quot;</ETag><Size>1</Size></Contents>", name)
+			}
+		}
+		fmt.Fprint(w, "</ListBucketResult>")
+	}
+}

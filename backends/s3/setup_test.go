@@ -1,0 +1,134 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"sd/backends"
+	"sd/internal/netproxy"
+	"sd/internal/testserver"
+)
+
+const bucket = "photos"
+
+// lab is one bucket behind a proxy that breaks replies on demand.
+type lab struct {
+	server *testserver.Server
+	faults *netproxy.Faults
+	*Backend
+}
+
+// newLab starts a server, a proxy and a backend with short times. change may be nil.
+func newLab(t testing.TB, start func(testing.TB, ...string) *testserver.Server, change func(*Config)) *lab {
+	t.Helper()
+	server := start(t, bucket)
+	faults, err := netproxy.NewFaults(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { faults.Close() })
+	return &lab{server, faults, open(t, faults.URL(), change)}
+}
+
+func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
+	t.Helper()
+	isolate(t)
+	cfg := Config{
+		Bucket:      bucket,
+		Endpoint:    endpoint,
+		AccessKeyID: testserver.AccessKey,
+		Secret:      func() (string, string, error) { return testserver.SecretKey, "", nil },
+		Patience:    time.Second,
+		Stall:       400 * time.Millisecond,
+		ProbeEvery:  20 * time.Millisecond,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	b, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+// isolate hides this machine's own AWS configuration from the SDK.
+func isolate(t testing.TB) {
+	t.Helper()
+	for _, name := range []string{
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION",
+		"AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE",
+	} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/config")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/credentials")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
+
+// content is n bytes that differ everywhere.
+func content(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		b.WriteString(time.Duration(i * 7919).String())
+		b.WriteByte('\n')
+	}
+	return b.String()[:n]
+}
+
+func names(t testing.TB, b backends.Backend, dir string) []string {
+	t.Helper()
+	list := []string{}
+	err := b.List(t.Context(), dir, func(page []backends.Entry) error {
+		if len(page) == 0 {
+			t.Error("empty page")
+		}
+		for _, e := range page {
+			if e.Kind == backends.Dir {
+				list = append(list, e.Name+"/")
+			} else {
+				list = append(list, e.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("list %q: %v", dir, err)
+	}
+	return list
+}
+
+func read(ctx context.Context, b backends.Backend, name, version string, off, n int64) (string, backends.Entry, error) {
+	r, e, err := b.Get(ctx, name, version, off, n)
+	if err != nil {
+		return "", e, err
+	}
+	text, err := io.ReadAll(r)
+	return string(text), e, errors.Join(err, r.Close())
+}
+
+// await waits until the volume is online or not.
+func await(t testing.TB, b *Backend, online bool) {
+	t.Helper()
+	until(t, "the state changes", func() bool { return b.Health().Online == online })
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
