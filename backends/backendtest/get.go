@@ -5,6 +5,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,11 +15,11 @@ import (
 
 // pattern is n bytes of which no two ranges look alike.
 func pattern(n int) string {
-	var b strings.Builder
-	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "%d,", i)
+	b := make([]byte, 0, n+32)
+	for i := int64(1); len(b) < n; i++ {
+		b = append(strconv.AppendInt(b, i*0x9e3779b97f4a7c1, 36), ',')
 	}
-	return b.String()[:n]
+	return string(b[:n])
 }
 
 var getTests = []test{

@@ -107,6 +107,24 @@ func TestLinkDelaysAtLeastTheRoundTrips(t *testing.T) {
 	}
 }
 
+func TestLinkKeepsToItsBandwidth(t *testing.T) {
+	link := startLink(t, echoServer(t), netproxy.Config{Mbit: 80}) // 10 MB a second
+	data := make([]byte, 500_000)
+	start := time.Now()
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			if got, err := echo(link.Addr(), data); err != nil || len(got) != len(data) {
+				t.Errorf("got %d bytes, %v; want %d", len(got), err, len(data))
+			}
+		})
+	}
+	all.Wait()
+	if took, least := time.Since(start), 100*time.Millisecond; took < least {
+		t.Errorf("1 MB passed in %v, want at least %v", took, least)
+	}
+}
+
 func TestLinkCloseCutsConnections(t *testing.T) {
 	link := startLink(t, echoServer(t), netproxy.Config{RTT: time.Hour})
 	conn, err := net.Dial("tcp", link.Addr())
