@@ -39,7 +39,8 @@ const (
 
 // Config says how large a Cache may grow.
 type Config struct {
-	// MaxBytes caps the memory of all blocks; 0 is DefaultBytes.
+	// MaxBytes caps the memory of all blocks; 0 is DefaultBytes. Blocks that were let
+	// go come on top until the garbage collector has found them.
 	MaxBytes int64
 }
 

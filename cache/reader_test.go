@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -207,6 +206,53 @@ func TestReadAheadFailureIsRetried(t *testing.T) {
 	audit(t, c)
 }
 
+// A read that waits for a GET which was only reading ahead asks again when that fails;
+// its own failure it reports.
+func TestOnlyOwnFailureCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fail := make(chan error)
+		s := &store{t: t, name: "f", size: 3 * mib}
+		c, err := New(Config{MaxBytes: 16 * mib})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		r := c.Open(s.file())
+		defer r.Close()
+		s.open = func(_ context.Context, off, n int64) (io.ReadCloser, error) {
+			if off >= 2*mib {
+				if err := <-fail; err != nil {
+					return nil, err
+				}
+			}
+			return s.body(off, n), nil
+		}
+		for off := int64(0); off < 2*mib; off += 256 * kib {
+			mustRead(t, r, s, off, 256*kib)
+		}
+		read := func() chan error {
+			end := make(chan error, 1)
+			go func() {
+				_, err := r.Read(t.Context(), 2*mib, 10)
+				end <- err
+			}()
+			synctest.Wait()
+			return end
+		}
+		end := read()
+		fail <- errStore // the read-ahead
+		fail <- errStore // the read itself
+		if err := <-end; !errors.Is(err, errStore) {
+			t.Errorf("got %v, want %v", err, errStore)
+		}
+		end = read()
+		fail <- nil
+		if err := <-end; err != nil {
+			t.Errorf("third request: %v", err)
+		}
+	})
+}
+
 func TestInterruptedRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan int64)
@@ -267,6 +313,38 @@ func TestInterruptedRead(t *testing.T) {
 	})
 }
 
+// A GET of several blocks ends after the last one that somebody waits for.
+func TestFetchStopsWhenTheRestIsUnwanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan int64)
+		s := &store{t: t, name: "f", size: 8 * mib}
+		s.open = func(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+			return &gated{ctx: ctx, body: s.body(off, n), let: let}, nil
+		}
+		c, err := New(Config{MaxBytes: 16 * mib})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		r := c.Open(s.file())
+		end := make(chan error)
+		go func() {
+			_, err := r.Read(t.Context(), 0, mib)
+			end <- err
+		}()
+		synctest.Wait()
+		r.Close()
+		let <- mib
+		if err := <-end; err != nil {
+			t.Errorf("the read under way: %v", err)
+		}
+		synctest.Wait()
+		if got := c.Stats(); got.InFlight != 0 || got.BytesFetched != mib || got.Failures != 0 {
+			t.Errorf("stats: %+v", got)
+		}
+	})
+}
+
 func TestCloseEndsReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{t: t, name: "f", size: 64 * mib}
@@ -306,106 +384,5 @@ func TestTooSmall(t *testing.T) {
 	}
 	if c := newCache(t, 0); c.Stats().MaxBytes != DefaultBytes {
 		t.Errorf("default: %d", c.Stats().MaxBytes)
-	}
-}
-
-// Random reads of several handles, with faults and interruptions, under caps from the
-// least to roomy: every answer is right or an error that was injected, nothing hangs,
-// and the budget holds and comes back.
-func TestRandomReads(t *testing.T) {
-	for _, limit := range []int64{MinBytes, 6 * mib, 40 * mib} {
-		seed := rand.Uint64()
-		t.Logf("seed %d, cap %d MiB", seed, limit>>20)
-		c := newCache(t, limit)
-		var stores []*store
-		for i, size := range []int64{700, 900 * kib, 5*mib + 3, 30 * mib} {
-			s := &store{t: t, name: string(rune('a' + i)), size: size}
-			rng := rand.New(rand.NewPCG(seed, uint64(i)))
-			s.open = func(ctx context.Context, off, n int64) (io.ReadCloser, error) {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				switch rng.IntN(30) {
-				case 0:
-					return nil, errStore
-				case 1:
-					return s.body(off, rng.Int64N(n)), nil
-				}
-				return s.body(off, n), nil
-			}
-			stores = append(stores, s)
-		}
-		peak := int64(0)
-		var wg sync.WaitGroup
-		for w := range 5 {
-			wg.Go(func() {
-				rng := rand.New(rand.NewPCG(seed, uint64(100+w)))
-				for range 4 {
-					s := stores[rng.IntN(len(stores))]
-					randomHandle(t, rng, c, s)
-					used := c.Stats().UsedBytes
-					c.mu.Lock()
-					peak = max(peak, used)
-					c.mu.Unlock()
-				}
-			})
-		}
-		wg.Wait()
-		if peak > limit {
-			t.Errorf("used %d of %d bytes", peak, limit)
-		}
-		audit(t, c)
-		c.mu.Lock()
-		if len(c.live) != 0 || c.recent.Len() != 0 || len(c.running) != 0 {
-			t.Errorf("left over: %d blocks, %d sessions, %d fetches", len(c.live), c.recent.Len(), len(c.running))
-		}
-		c.mu.Unlock()
-		c.Close()
-		if got := c.Stats().UsedBytes; got != 0 {
-			t.Errorf("%d bytes are still charged after Close", got)
-		}
-	}
-}
-
-// randomHandle reads through one handle from two goroutines, sequentially for a while,
-// then anywhere.
-func randomHandle(t *testing.T, rng *rand.Rand, c *Cache, s *store) {
-	r := c.Open(s.file())
-	defer r.Close()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for range 2 {
-		seed := rng.Uint64()
-		wg.Go(func() {
-			rng := rand.New(rand.NewPCG(seed, 0))
-			off := int64(0)
-			for range 24 {
-				n := 1 + rng.IntN(300*kib)
-				if rng.IntN(20) == 0 {
-					n *= 10
-				}
-				if rng.IntN(4) == 0 {
-					off = rng.Int64N(s.size)
-				}
-				ctx, cancel := context.WithCancel(t.Context())
-				if rng.IntN(10) == 0 {
-					go cancel()
-				}
-				got, err := r.Read(ctx, off, n)
-				cancel()
-				switch {
-				case err == nil:
-					want := make([]byte, max(0, min(int64(n), s.size-off)))
-					contentAt(off, want)
-					if !slices.Equal(got, want) {
-						t.Errorf("%s: read of [%d,+%d) is wrong", s.name, off, n)
-						return
-					}
-				case !errors.Is(err, errStore) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, context.Canceled):
-					t.Errorf("%s: read of [%d,+%d): %v", s.name, off, n, err)
-					return
-				}
-				off += int64(n)
-			}
-		})
 	}
 }
