@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,11 +28,29 @@ func (a *attempt) finish() {
 	})
 }
 
+func (a *attempt) roundTrip(req *http.Request) (*http.Response, error) {
+	c := a.call.client
+	if err := c.send(a); err != nil {
+		a.cancel(err)
+		return nil, err
+	}
+	defer c.settled(a)
+	return (*c.transport.Load()).RoundTrip(req)
+}
+
 // fail turns an error of the transport into what the caller should see, and notes
 // what it tells about the server.
 func (a *attempt) fail(ctx context.Context, err error) error {
 	k, c := a.call, a.call.client
 	stalled := errors.Is(context.Cause(ctx), errStall)
+	if errors.Is(context.Cause(ctx), errOpen) {
+		err := k.client.breaker.refusal()
+		if err == nil {
+			err = &refusalError{errOpen.Error()}
+		}
+		k.set(refused, err)
+		return err
+	}
 	if !stalled && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

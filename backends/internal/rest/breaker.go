@@ -9,22 +9,23 @@ import (
 	"sd/backends"
 )
 
-const (
-	strikesOut = 3               // operations in a row that ended in "not now"
-	interest   = 2 * time.Minute // how long nobody need ask before probing pauses
-)
+// strikesOut is how many operations in a row that ended in "not now" are an outage.
+const strikesOut = 3
 
 // breaker is a circuit breaker: closed while the server answers, open when it does
 // not. While open, one goroutine at most probes the server, as long as somebody is
 // interested, and closes the circuit at the first sign of life.
 type breaker struct {
-	quiet time.Duration // silence on all requests that makes one stalled request an outage
-	pause time.Duration // before the first probe
-	probe func(context.Context) bool
-	life  context.Context
-	stop  context.CancelFunc
-	seen  atomic.Int64 // Unix nanoseconds of the last answer
-	isUp  atomic.Bool
+	quiet    time.Duration // silence on all requests that makes one stalled request an outage
+	pause    time.Duration // before the first probe
+	interest time.Duration // how long nobody need ask before probing pauses
+	probe    func(context.Context) bool
+	onOpen   func() // nil is nothing; must not ask the breaker
+
+	life context.Context
+	stop context.CancelFunc
+	seen atomic.Int64 // Unix nanoseconds of the last answer
+	isUp atomic.Bool
 
 	mu      sync.Mutex
 	tripped chan struct{} // closed while the circuit is open
@@ -36,7 +37,7 @@ type breaker struct {
 }
 
 func newBreaker(quiet, pause time.Duration, probe func(context.Context) bool) *breaker {
-	b := &breaker{quiet: quiet, pause: pause, probe: probe, tripped: make(chan struct{})}
+	b := &breaker{quiet: quiet, pause: pause, interest: 2 * time.Minute, probe: probe, tripped: make(chan struct{})}
 	b.life, b.stop = context.WithCancel(context.Background())
 	b.isUp.Store(true)
 	return b
@@ -108,6 +109,9 @@ func (b *breaker) open(reason string) {
 	b.isUp.Store(false)
 	b.since, b.asked = time.Now(), time.Now()
 	close(b.tripped)
+	if b.onOpen != nil {
+		b.onOpen()
+	}
 	b.startProbe()
 }
 
@@ -137,7 +141,7 @@ func (b *breaker) probeLoop() {
 func (b *breaker) wanted() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.probing = !b.isUp.Load() && b.life.Err() == nil && time.Since(b.asked) < interest
+	b.probing = !b.isUp.Load() && b.life.Err() == nil && time.Since(b.asked) < b.interest
 	return b.probing
 }
 

@@ -196,11 +196,6 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 		k.cancel(errStall)
 		return nil, errStall
 	}
-	if k.attempts.Add(1) > 1 {
-		c.retries.Add(1)
-	}
-	c.count(k.op)
-
 	ctx, cancel := context.WithCancelCause(req.Context())
 	a := &attempt{call: k, cancel: cancel}
 	a.timer = time.AfterFunc(k.stall, func() { cancel(errStall) })
@@ -208,7 +203,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if req.Body != nil && req.Body != http.NoBody {
 		req.Body = &sentBody{ReadCloser: req.Body, attempt: a}
 	}
-	resp, err := (*c.transport.Load()).RoundTrip(req)
+	resp, err := a.roundTrip(req)
 	if err != nil {
 		defer a.finish()
 		return nil, a.fail(ctx, err)

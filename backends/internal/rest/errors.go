@@ -12,6 +12,7 @@ import (
 
 var (
 	errStall   = errors.New("the server does not answer")
+	errOpen    = errors.New("the server became unreachable")
 	errNotSent = errors.New("nothing could be sent in time")
 )
 

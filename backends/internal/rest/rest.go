@@ -54,6 +54,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	requests map[string]int64
+	waiting  map[*attempt]struct{} // sent, and no answer yet
 }
 
 // Lane tells which requests stand in one queue.
@@ -72,10 +73,12 @@ func New(transport http.RoundTripper, cfg Config) *Client {
 		patience: or(cfg.Patience, 4500*time.Millisecond),
 		stall:    or(cfg.Stall, 3*time.Second),
 		requests: map[string]int64{},
+		waiting:  map[*attempt]struct{}{},
 	}
 	c.lanes[Data] = make(chan struct{}, or(cfg.DataRequests, 48))
 	c.lanes[Meta] = make(chan struct{}, or(cfg.MetaRequests, 16))
 	c.breaker = newBreaker(c.patience/4, or(cfg.ProbeEvery, 250*time.Millisecond), c.probe(cfg.Probe))
+	c.breaker.onOpen = c.cutWaiting
 	c.SetTransport(transport)
 	return c
 }
@@ -130,10 +133,37 @@ func (c *Client) probe(ask func(context.Context)) func(context.Context) bool {
 	}
 }
 
-func (c *Client) count(op string) {
+// send counts an attempt and notes that it waits for an answer, unless the circuit is
+// open: that is the error.
+func (c *Client) send(a *attempt) error {
 	c.mu.Lock()
-	c.requests[op]++
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if !a.call.probe {
+		if !c.breaker.isUp.Load() {
+			return errOpen
+		}
+		c.waiting[a] = struct{}{}
+	}
+	c.requests[a.call.op]++
+	if a.call.attempts.Add(1) > 1 {
+		c.retries.Add(1)
+	}
+	return nil
+}
+
+func (c *Client) settled(a *attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, a)
+}
+
+// cutWaiting ends all requests without an answer, for the circuit is open.
+func (c *Client) cutWaiting() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for a := range c.waiting {
+		a.cancel(errOpen)
+	}
 }
 
 func or[T comparable](v, fallback T) T {
