@@ -3,10 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
+# The packages of internal/ serve tests and benchmarks alone, so they may import all.
 # PACKAGE: what of ours it may import. The first pattern that fits decides; * is one
 # or more path elements, "any" is everything but cmd.
 rules='
-cmd/sd                 any
+cmd/sd                 fs resolver cache secrets library backends backends/* sdpath
 scripts/*              any
 fs                     resolver cache backends sdpath
 resolver               library backends sdpath
@@ -18,15 +19,15 @@ backends
 backends/internal/*    backends backends/internal/*
 backends/backendtest   backends
 backends/*             backends backends/internal/*
-internal/*             backends sdpath
+internal/*             any
 '
 # What a package'"'"'s tests may import besides.
 test_rules='
 fs                     library backends/* internal/*
-resolver               backends/*
-cache                  backends/*
-backends/*             backends/*
+resolver               backends/* internal/*
 cmd/sd                 internal/*
+cache                  backends/* internal/*
+backends/*             backends/* internal/*
 '
 # MODULE: its only importers.
 owners='

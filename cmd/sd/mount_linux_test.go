@@ -28,8 +28,11 @@ func (s *sandbox) mount(flags ...string) (mountpoint string, pid int) {
 		s.t.Fatalf("got %+v", m)
 	}
 	s.t.Cleanup(func() {
+		log, err := os.ReadFile(m.Log)
+		if err != nil || strings.Contains(string(log), "DATA RACE") || strings.Contains(string(log), "panic") {
+			s.t.Errorf("the mount's log: %v", err)
+		}
 		if s.t.Failed() {
-			log, _ := os.ReadFile(m.Log)
 			s.t.Logf("the mount's log:\n%s", log)
 		}
 	})
