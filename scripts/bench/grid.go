@@ -29,17 +29,21 @@ type row struct {
 	goal    string
 	met     func(of func(column string) float64) bool
 	samples map[string][]float64
+	texts   map[string]string // instead of samples
 }
 
 // measure adds a row. The order of calls is that of the table; goal is "" and met nil
 // if there is none.
 func (g *grid) measure(name, goal string, met func(of func(string) float64) bool) *row {
-	r := &row{name: name, goal: goal, met: met, samples: map[string][]float64{}}
+	r := &row{name: name, goal: goal, met: met, samples: map[string][]float64{}, texts: map[string]string{}}
 	g.rows = append(g.rows, r)
 	return r
 }
 
 func (r *row) add(column string, v float64) { r.samples[column] = append(r.samples[column], v) }
+
+// text sets a cell that is not a figure.
+func (r *row) text(column, text string) { r.texts[column] = text }
 
 // median is NaN if nothing was measured.
 func (r *row) median(column string) float64 {
@@ -129,6 +133,8 @@ func (g *grid) String() string {
 func (g *grid) cell(r *row, column string) string {
 	v := r.median(column)
 	switch {
+	case r.texts[column] != "":
+		return r.texts[column]
 	case g.gaps[column] != "":
 		return g.gaps[column]
 	case math.IsNaN(v):
@@ -139,7 +145,7 @@ func (g *grid) cell(r *row, column string) string {
 
 func (r *row) verdict() string {
 	switch {
-	case r.met == nil || math.IsNaN(r.median("sd")):
+	case r.met == nil || len(r.samples) == 0:
 		return ""
 	case r.met(r.median):
 		return "yes"

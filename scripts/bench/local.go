@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,8 +27,8 @@ func (b *bench) local(ctx context.Context) ([]*grid, error) {
 		random = 50_000
 	}
 	g := &grid{
-		title: "Local files: bytes",
-		about: fmt.Sprintf("One folder on %s, bare and through the mounts; reads of a file of %d MiB that is in the page cache.", fileSystem(dir), size>>20),
+		title:   "Local files: bytes",
+		about:   fmt.Sprintf("One folder on %s, bare and through the mounts; reads of a file of %d MiB that is in the page cache.", fileSystem(dir), size>>20),
 		columns: []string{bareName, "bindfs", "sd"}, ratio: [2]string{"sd", bareName},
 	}
 	reread := g.measure("sequential re-read, MiB/s", "≥ 0.4×", atLeastOf(0.4, bareName))
@@ -116,8 +117,12 @@ func randomReads(ctx context.Context, name string, offsets []int64) (time.Durati
 		if i%1024 == 0 && ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
-		if n, err := unix.Pread(fd, buf, off); n != len(buf) {
-			return 0, fmt.Errorf("read %s at %d: %d bytes, %w", name, off, n, err)
+		n, err := unix.Pread(fd, buf, off)
+		if err == nil && n != len(buf) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read %s at %d: %w", name, off, err)
 		}
 	}
 	return time.Since(start), nil
