@@ -159,11 +159,6 @@ func (n *localNode) Unlink(ctx context.Context, name string) syscall.Errno {
 
 // Rmdir removes an empty directory.
 func (n *localNode) Rmdir(ctx context.Context, name string) syscall.Errno {
-	if ch := n.GetChild(name); ch != nil {
-		if c, ok := ch.Operations().(*localNode); ok {
-			c.pin()
-		}
-	}
 	return n.remove(name, unix.AT_REMOVEDIR)
 }
 
@@ -176,7 +171,12 @@ func (n *localNode) remove(name string, flags int) syscall.Errno {
 		return errno
 	}
 	defer n.release()
-	return toErrno(unix.Unlinkat(fd, name, flags))
+	undo := n.keep(name)
+	if err := unix.Unlinkat(fd, name, flags); err != nil {
+		undo()
+		return toErrno(err)
+	}
+	return 0
 }
 
 // Rename moves a file or directory; flags are renameat2(2)'s.
@@ -198,7 +198,12 @@ func (n *localNode) Rename(ctx context.Context, name string, newParent fusefs.In
 		return errno
 	}
 	defer to.release()
-	return toErrno(unix.Renameat2(fd, name, tofd, newName, uint(flags)))
+	undo := to.keep(newName)
+	err := unix.Renameat2(fd, name, tofd, newName, uint(flags))
+	if err != nil || flags&unix.RENAME_EXCHANGE != 0 {
+		undo()
+	}
+	return toErrno(err)
 }
 
 var _ interface {

@@ -57,7 +57,7 @@ func (s *localDirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, syscal
 		if len(s.unread) == 0 {
 			k, err := unix.Getdents(s.fd, *s.buf)
 			if err != nil {
-				if err == unix.ENOENT { // removed meanwhile: an empty directory
+				if err == unix.ENOENT { // removed meanwhile
 					return nil, 0
 				}
 				return nil, toErrno(err)

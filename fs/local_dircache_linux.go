@@ -82,21 +82,23 @@ func (n *localNode) release() {
 	n.mu.Unlock()
 }
 
-// pin keeps n's descriptor open for as long as the kernel knows n: it is about to
-// lose its name, but may be somebody's working directory.
-func (n *localNode) pin() {
+// pin keeps n's descriptor open for as long as the kernel knows n, or ends that.
+func (n *localNode) pin(on bool) {
 	if _, errno := n.acquire(); errno != 0 {
 		return
 	}
 	n.mu.Lock()
 	n.dir.users--
-	n.dir.pinned = true
+	n.dir.pinned = on
 	n.mu.Unlock()
 }
 
 // forgetDir closes n's descriptor and tells the watcher; n opens it again should
 // it be used once more.
 func (n *localNode) forgetDir() {
+	if !n.IsDir() {
+		return
+	}
 	n.tree.watch.remove(n)
 	n.mu.Lock()
 	fd := n.dir.fd

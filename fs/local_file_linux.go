@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type localFile struct {
 	noFlush  bool  // close(2) sends nothing
 	modified bool  // opened for writing
 	pid      int32 // who opened it
+	flocked  atomic.Bool
 }
 
 // passFile is a localFile that the kernel reads and writes by itself.
@@ -88,40 +90,20 @@ func (n *localNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, 
 	return h, fuseFlags, 0
 }
 
-// reopen gives a new open file description of n.
+// reopen gives a new open file description of n, which may have lost its name and be
+// held still.
 func (n *localNode) reopen(flags int) (int, syscall.Errno) {
-	name, parent, errno := n.parent()
-	if errno == 0 {
-		var pfd int
-		if pfd, errno = parent.acquire(); errno == 0 {
-			defer parent.release()
-			var fd int
-			if fd, errno = n.openVerified(pfd, name, flags); errno == 0 {
-				return fd, 0
-			}
-		}
-	}
+	fd, errno := n.openByName(flags)
 	if errno != syscall.ESTALE {
-		return -1, errno
+		return fd, errno
 	}
-	fd, ok := n.openFd() // it may have lost its name and be open still
+	held, ok := n.heldFd()
 	if !ok {
 		return -1, syscall.ESTALE
 	}
-	defer unix.Close(fd)
-	again, err := unix.Open(procPath(fd), flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	return again, toErrno(err)
-}
-
-// openFd duplicates the descriptor of some open handle of n.
-func (n *localNode) openFd() (int, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.file == nil || len(n.file.handles) == 0 {
-		return -1, false
-	}
-	fd, errno := dupFd(n.file.handles[0].fd)
-	return fd, errno == 0
+	defer unix.Close(held)
+	fd, err := unix.Open(procPath(held), flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	return fd, toErrno(err)
 }
 
 // attach makes a handle of fd, which has n open, and says how the kernel is to
@@ -269,6 +251,10 @@ func (f *localFile) Release(ctx context.Context) syscall.Errno {
 	n.mu.Unlock()
 	if f.noFlush {
 		n.dropLocksOf(f)
+	}
+	if f.flocked.Load() {
+		// With passthrough the kernel holds the open file description a little longer.
+		unix.Flock(f.fd, unix.LOCK_UN)
 	}
 	unix.Close(f.fd)
 	return 0

@@ -47,6 +47,7 @@ type localNode struct {
 	mu   sync.Mutex
 	dir  dirState
 	file *fileState // nil until first opened
+	last int        // descriptor (O_PATH) of a file that lost its name; 0 if none
 }
 
 // child gives the node for what st describes, found as an entry of n.
@@ -171,6 +172,17 @@ func (n *localNode) stat(f fusefs.FileHandle, st *unix.Statx_t) syscall.Errno {
 		defer n.release()
 		return statxFd(fd, st)
 	}
+	errno := n.statByName(st)
+	if errno == syscall.ESTALE {
+		if fd, ok := n.heldFd(); ok {
+			defer unix.Close(fd)
+			return statxFd(fd, st)
+		}
+	}
+	return errno
+}
+
+func (n *localNode) statByName(st *unix.Statx_t) syscall.Errno {
 	name, parent, errno := n.parent()
 	if errno != 0 {
 		return errno
@@ -229,9 +241,14 @@ func (n *localNode) pathFd() (int, syscall.Errno) {
 		defer n.release()
 		return dupFd(fd)
 	}
-	if fd, ok := n.openFd(); ok {
+	if fd, ok := n.heldFd(); ok {
 		return fd, 0
 	}
+	return n.openByName(unix.O_PATH)
+}
+
+// openByName opens n through its name.
+func (n *localNode) openByName(flags int) (int, syscall.Errno) {
 	name, parent, errno := n.parent()
 	if errno != 0 {
 		return -1, errno
@@ -241,7 +258,57 @@ func (n *localNode) pathFd() (int, syscall.Errno) {
 		return -1, errno
 	}
 	defer parent.release()
-	return n.openVerified(pfd, name, unix.O_PATH)
+	return n.openVerified(pfd, name, flags)
+}
+
+// heldFd duplicates a descriptor that is open on file n already: that of a handle,
+// or the one that was kept when n lost its name.
+func (n *localNode) heldFd() (int, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fd := n.last
+	if n.file != nil && len(n.file.handles) > 0 {
+		fd = n.file.handles[0].fd
+	}
+	if fd == 0 {
+		return -1, false
+	}
+	fd, errno := dupFd(fd)
+	return fd, errno == 0
+}
+
+// keep opens the entry called name, if the kernel knows it, before it loses that
+// name: it may be open, mapped, on its way to be opened, or somebody's working
+// directory. undo is for when the name stays after all.
+func (n *localNode) keep(name string) (undo func()) {
+	ch := n.GetChild(name)
+	if ch == nil {
+		return func() {}
+	}
+	c, ok := ch.Operations().(*localNode)
+	if !ok {
+		return func() {}
+	}
+	if c.IsDir() {
+		c.pin(true)
+		return func() { c.pin(false) }
+	}
+	fd, errno := c.pathFd()
+	if errno != 0 {
+		return func() {}
+	}
+	c.setLast(fd)
+	return func() { c.setLast(0) }
+}
+
+func (n *localNode) setLast(fd int) {
+	n.mu.Lock()
+	old := n.last
+	n.last = fd
+	n.mu.Unlock()
+	if old != 0 {
+		unix.Close(old)
+	}
 }
 
 // openVerified opens name with flags, without following a link and without
@@ -304,6 +371,7 @@ func (n *localNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Err
 
 // OnForget closes what n holds; the kernel knows it no more.
 func (n *localNode) OnForget() {
+	n.setLast(0)
 	n.forgetDir()
 }
 

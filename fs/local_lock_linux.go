@@ -134,6 +134,7 @@ func (f *localFile) flock(typ uint32) syscall.Errno {
 	case unix.F_WRLCK:
 		how = unix.LOCK_EX
 	}
+	f.flocked.Store(true)
 	for {
 		if err := unix.Flock(f.fd, how|unix.LOCK_NB); err != unix.EINTR {
 			return toErrno(err)

@@ -13,9 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher makes the kernel forget what changes behind the mount. It listens with
-// fanotify(7) to every file system that local/ has met, which only root may; a
-// nil *watcher watches nothing and is what everybody else has.
+// watcher makes the kernel forget what changes behind the mount, which fanotify(7)
+// tells: root listens to every file system that local/ has met, others (since
+// Linux 5.13) to each directory that the kernel knows. A nil *watcher watches
+// nothing; it stands for a kernel that cannot do that.
 //
 // Reading and notifying are two goroutines: a notification waits for the
 // directory's lock in the kernel, and meanwhile events must not be lost.
@@ -109,9 +110,11 @@ func (w *watcher) mark(fd int) bool {
 	if w == nil {
 		return false
 	}
-	err := unix.FanotifyMark(w.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM,
-		entryEvents|fileEvents|unix.FAN_ONDIR, unix.AT_FDCWD, procPath(fd))
-	return err == nil
+	return !isRoot || w.listen(unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, 0, fd)
+}
+
+func (w *watcher) listen(flags uint, also uint64, fd int) bool {
+	return unix.FanotifyMark(w.fd, flags, entryEvents|fileEvents|unix.FAN_ONDIR|also, unix.AT_FDCWD, procPath(fd)) == nil
 }
 
 // add registers directory n, open at fd. From its return on changes in n are
@@ -129,6 +132,9 @@ func (w *watcher) add(n *localNode, fd int) {
 	if unix.Fstatfs(fd, &s) != nil {
 		return
 	}
+	if !isRoot && !w.listen(unix.FAN_MARK_ADD|unix.FAN_MARK_ONLYDIR, unix.FAN_EVENT_ON_CHILD, fd) {
+		return // as many as fs.fanotify.max_user_marks allows
+	}
 	key := make([]byte, 0, 12+h.Size())
 	key = binary.NativeEndian.AppendUint32(key, uint32(s.Fsid.Val[0]))
 	key = binary.NativeEndian.AppendUint32(key, uint32(s.Fsid.Val[1]))
@@ -145,6 +151,13 @@ func (w *watcher) add(n *localNode, fd int) {
 func (w *watcher) remove(n *localNode) {
 	if w == nil || !n.dir.watched.Load() {
 		return
+	}
+	if !isRoot {
+		n.mu.Lock()
+		if n.dir.fd >= 0 {
+			w.listen(unix.FAN_MARK_REMOVE|unix.FAN_MARK_ONLYDIR, unix.FAN_EVENT_ON_CHILD, n.dir.fd)
+		}
+		n.mu.Unlock()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -273,7 +286,7 @@ func (w *watcher) notify() {
 			return
 		case <-timer:
 			w.invalidate(again)
-			clear(again)
+			again = make(map[change]changeKind)
 			timer = nil
 			continue
 		case <-w.wake:
