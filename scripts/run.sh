@@ -30,12 +30,12 @@ fi
 cat <<END
 
 Open $mountpoint in a file manager, or try:
-  ls $mountpoint                       the kinds of places
-  ls $mountpoint/local/*/              this machine's files
-  bin/sd path "$PWD/README.md"         the same file's name as a URI
-  bin/sd status                        what is mounted, and how it does
+  ls $mountpoint
+  ls $mountpoint/local/*/
+  bin/sd path "$PWD/README.md"      the same file's name as a URI
+  bin/sd status                     what is mounted, and how it does
   bin/sd volume add-cloud NAME --service s3 --bucket BUCKET
-                                       add a bucket; it appears in $mountpoint/s3
+                                    add a bucket; it appears in $mountpoint/s3
 END
 if bin/sd --json volume list | grep -qF '"uri": "s3://demo"'; then
 	cat <<END

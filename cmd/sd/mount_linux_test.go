@@ -129,6 +129,28 @@ func TestBusyMount(t *testing.T) {
 	s.waitUntilGone(pid)
 }
 
+// TestForeignUmount lets somebody else unmount, and goes on at once.
+func TestForeignUmount(t *testing.T) {
+	s := newSandbox(t)
+	for range 3 {
+		mountpoint, pid := s.mount()
+		if err := syscall.Unmount(mountpoint, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, again := s.mount()
+		if again == pid {
+			t.Errorf("pid %d mounted twice", pid)
+		}
+		if err := syscall.Unmount(mountpoint, 0); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.run("umount", mountpoint); r.code != 0 && !strings.Contains(r.err, "is not mounted") {
+			r.want(t, 0, "unmounted", "")
+		}
+		s.waitUntilGone(again)
+	}
+}
+
 // TestDeadMount kills the server and heals what it leaves.
 func TestDeadMount(t *testing.T) {
 	s := newSandbox(t)

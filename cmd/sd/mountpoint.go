@@ -72,7 +72,7 @@ func isDead(path string) bool {
 // preparePlace makes path fit to mount on: heals a dead mount, creates a missing
 // folder, and refuses what should not be covered.
 func preparePlace(ctx context.Context, path string) error {
-	if live := mountAt(ctx, path); live != nil {
+	if live := mountAt(ctx, path); live != nil && !waitForEnding(ctx, live) {
 		return fmt.Errorf("%s is mounted already, by sd with pid %d; 'sd umount %s' ends that", path, live.PID, path)
 	}
 	for kind := mountedType(path); ; kind = mountedType(path) {
@@ -104,6 +104,30 @@ func preparePlace(ctx context.Context, path string) error {
 		return fmt.Errorf("%s is not a folder; name an empty or a new one", path)
 	}
 	return refuseFull(path)
+}
+
+// waitForEnding waits for m to end, if it was unmounted already by other means and has
+// only to tidy up. False: it is still mounted.
+func waitForEnding(ctx context.Context, m *mountInfo) bool {
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	for mountKnownGone(m.Mountpoint) && ctx.Err() == nil {
+		if mountAt(ctx, m.Mountpoint) == nil {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
+}
+
+// endTimeout bounds how long a server may take to end after its mount is gone.
+const endTimeout = 10 * time.Second
+
+// mountKnownGone says that the kernel has no mount at path. Where its table cannot be
+// read nothing is known.
+func mountKnownGone(path string) bool {
+	table, err := mountTable()
+	return err == nil && len(table) > 0 && mountedType(path) == ""
 }
 
 // refuseFull refuses a folder with files in it: the mount would hide them.

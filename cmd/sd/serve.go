@@ -194,12 +194,27 @@ func (s *server) handle(req request) answer {
 			end = s.fs.Detach
 		}
 		s.log.Info("asked to unmount", "lazy", req.Lazy)
-		if err := end(); err != nil {
+		err := end()
+		if err != nil && mountKnownGone(s.info.Mountpoint) {
+			// Somebody else was faster: the kernel is about to let go of us.
+			err = s.waitForKernel()
+		}
+		if err != nil {
 			return answer{Error: err.Error(), Busy: isBusy(err)}
 		}
 		return answer{}
 	}
 	return answer{Error: "unknown request " + quote(req.Do)}
+}
+
+// waitForKernel waits for the end of a mount that is out of the tree.
+func (s *server) waitForKernel() error {
+	select {
+	case <-s.fs.Done():
+		return nil
+	case <-time.After(endTimeout):
+		return errors.New("it is out of the tree already, but files there are still in use")
+	}
 }
 
 // isBusy also knows fusermount's words: it has no errno to give.
