@@ -5,7 +5,6 @@ import (
 	"log"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
@@ -43,7 +42,6 @@ type Server struct {
 	tree    *tree
 	started time.Time
 	served  chan struct{} // closed when the kernel has let go of the mount
-	ending  atomic.Bool
 }
 
 // Mount mounts the tree and serves it; when it returns, the mount answers. The
@@ -139,7 +137,12 @@ func (s *Server) Unmount() error {
 	default:
 	}
 	if err := s.fuse.Unmount(); err != nil {
-		return fmt.Errorf("unmount %s: %w", s.cfg.Mountpoint, err)
+		select {
+		case <-s.served: // somebody else has unmounted it
+			return nil
+		default:
+			return fmt.Errorf("unmount %s: %w", s.cfg.Mountpoint, err)
+		}
 	}
 	<-s.served
 	return nil

@@ -1,7 +1,6 @@
 package fs
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -50,11 +49,4 @@ func (t *tree) mounted(s *fuse.Server) { t.local.mounted(s) }
 func (t *tree) close() {
 	t.local.close()
 	t.names.Close()
-}
-
-// reload takes in changes that other processes made to the library.
-func (t *tree) reload(ctx context.Context) {
-	if err := t.resolver.Reload(ctx); err != nil {
-		t.log.Warn("volumes and devices may be out of date", "err", err)
-	}
 }

@@ -72,6 +72,7 @@ for what in "$@"; do
 		need rsync rsync rsync rsync rsync rsync
 		need sqlite3 sqlite3 sqlite sqlite sqlite sqlite3
 		need setfattr attr attr attr attr attr
+		need setfacl acl acl acl acl acl
 		;;
 	bench)
 		need s3fs s3fs s3fs-fuse s3fs-fuse s3fs-fuse s3fs
