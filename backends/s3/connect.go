@@ -15,6 +15,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 )
 
 // conn is an SDK client and what it was made with. It is immutable; when region or
@@ -106,7 +107,8 @@ func (b *Backend) dial(ctx context.Context) (*conn, error) {
 
 // load runs the SDK's own configuration, minus what cfg already answers.
 func (b *Backend) load(ctx context.Context) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
+	// The SDK would write warnings to the standard error.
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if b.cfg.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(b.cfg.Profile))
 	}
@@ -123,7 +125,7 @@ func (b *Backend) load(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil && given != nil && b.cfg.Profile == "" {
 		// Broken files of the SDK are no obstacle to a volume that needs none of them.
-		return aws.Config{Credentials: given}, nil
+		return aws.Config{Credentials: given, Logger: logging.Nop{}}, nil
 	}
 	if client, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok && b.cfg.Transport == nil && b.current() == nil {
 		if tls := client.GetTransport().TLSClientConfig; tls != nil && tls.RootCAs != nil {
@@ -178,6 +180,12 @@ func (b *Backend) discover(ctx context.Context, api *sdk.Client) error {
 func (b *Backend) mend(c *conn, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if errors.As(err, new(*credentialError)) {
+		if b.conn == c && time.Since(c.made) > b.credentialPatience() {
+			b.conn = nil // there may be some by now, for the next operation
+		}
+		return false
+	}
 	if hint := regionHint(err); hint != "" && hint != c.region && wrongRegion(err) {
 		b.region = hint
 	} else if !staleCredentials(err) || b.conn == c && time.Since(c.made) < time.Second {

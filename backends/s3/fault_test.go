@@ -20,23 +20,19 @@ const bound = 15 * time.Second
 // TestFaults breaks replies in every way and asks for the right sentinel, within the
 // deadline; then for recovery without any help.
 func TestFaults(t *testing.T) {
-	l := newLab(t, testserver.Versitygw, nil)
+	server := testserver.Versitygw(t, bucket)
 	body := content(100_000)
-	l.server.MustPut(t, bucket, "dir/file", body)
-	whole, err := l.Stat(t.Context(), "dir/file")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server.MustPut(t, bucket, "dir/file", body)
 
-	ask := map[string]func(context.Context) error{
-		"stat": func(ctx context.Context) error { _, err := l.Stat(ctx, "dir/file"); return err },
-		"list": func(ctx context.Context) error {
+	ask := map[string]func(context.Context, *lab) error{
+		"stat": func(ctx context.Context, l *lab) error { _, err := l.Stat(ctx, "dir/file"); return err },
+		"list": func(ctx context.Context, l *lab) error {
 			return l.List(ctx, "dir", func([]backends.Entry) error { return nil })
 		},
-		"get": func(ctx context.Context) error {
-			got, _, err := read(ctx, l, "dir/file", whole.Version, 10, 90_000)
+		"get": func(ctx context.Context, l *lab) error {
+			got, _, err := read(ctx, l, "dir/file", "", 10, 90_000)
 			if err == nil && got != body[10:90_010] {
-				t.Error("get: wrong bytes")
+				err = errors.New("wrong bytes")
 			}
 			return err
 		},
@@ -98,12 +94,12 @@ func TestFaults(t *testing.T) {
 		{"501", "get", all(status(501, "")), errors.ErrUnsupported, ""},
 	} {
 		t.Run(tt.name+" "+tt.op, func(t *testing.T) {
-			await(t, l.Backend, true)
+			t.Parallel()
+			l := labOn(t, server, nil)
 			l.faults.Script(tt.rules...)
-			defer l.faults.Script()
 			ctx, cancel := context.WithTimeout(t.Context(), bound)
 			defer cancel()
-			err := ask[tt.op](ctx)
+			err := ask[tt.op](ctx, l)
 			if ctx.Err() != nil {
 				t.Fatalf("no answer within %v", bound)
 			}
@@ -122,13 +118,30 @@ func TestFaults(t *testing.T) {
 
 			l.faults.Script()
 			await(t, l.Backend, true)
-			if err := ask[tt.op](ctx); err != nil {
+			if err := ask[tt.op](ctx, l); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
 		})
 	}
-	if s := l.Stats(); s.Stalls == 0 || s.Retries == 0 || s.Errors == 0 || s.BytesIn == 0 || s.Requests["GET"] == 0 {
-		t.Errorf("got %+v, want all of it counted", s)
+}
+
+// TestStats counts what went wrong and was mended.
+func TestStats(t *testing.T) {
+	l := newLab(t, testserver.Gofakes3, nil)
+	l.server.MustPut(t, bucket, "file", "0123456789")
+	faults := []netproxy.Fault{
+		{Kind: netproxy.Status, Status: 503}, {Kind: netproxy.StallHead}, {Kind: netproxy.CutBody, After: 4}, {},
+	}
+	l.faults.ScriptFunc(func(netproxy.Request) (f netproxy.Fault) {
+		f, faults = faults[0], append(faults[1:], netproxy.Fault{})
+		return f
+	})
+	if got, _, err := read(t.Context(), l, "file", "", 0, -1); err != nil || got != "0123456789" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	s := l.Stats()
+	if s.Requests["GET"] != 4 || s.Retries != 3 || s.Errors != 3 || s.Stalls != 1 || s.BytesIn < 10 {
+		t.Errorf("got %+v", s)
 	}
 }
 
@@ -232,6 +245,17 @@ func TestOfflineFromTheStart(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", endpoint, err, backends.ErrOffline)
 		}
 		checkError(t, err)
+	}
+}
+
+// TestDrip reads from a server that gives a few bytes and falls silent, each time.
+func TestDrip(t *testing.T) {
+	l := newLab(t, testserver.Gofakes3, nil)
+	l.server.MustPut(t, bucket, "file", content(100_000))
+	l.faults.Script(netproxy.Rule{Op: "GET", Fault: netproxy.Fault{Kind: netproxy.StallBody, After: 100}})
+	_, _, err := read(t.Context(), l, "file", "", 0, -1)
+	if n := l.faults.Count("GET"); !errors.Is(err, backends.ErrOffline) || n > 3 {
+		t.Errorf("got %v after %d requests, want %v after 3 at most", err, n, backends.ErrOffline)
 	}
 }
 

@@ -17,7 +17,7 @@ func (e *credentialError) Unwrap() error { return e.error }
 
 // keys asks a provider for credentials. Asking may be slow, where the last resort is
 // the metadata service of a machine that is not in any cloud; so a failure is
-// remembered for a while, and no answer in time is one.
+// remembered for as long as asking may take, and no answer in time is one.
 type keys struct {
 	provider aws.CredentialsProvider
 	patience time.Duration
@@ -27,8 +27,6 @@ type keys struct {
 	until  time.Time
 	last   aws.Credentials
 }
-
-const rememberFailure = 5 * time.Second
 
 // Retrieve is the SDK's question.
 func (k *keys) Retrieve(ctx context.Context) (aws.Credentials, error) {
@@ -52,7 +50,7 @@ func (k *keys) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.failed, k.until = err, time.Now().Add(rememberFailure)
+	k.failed, k.until = err, time.Now().Add(k.patience)
 	if err == nil {
 		k.last = got
 	}

@@ -25,6 +25,7 @@ func writeFile(t *testing.T, name, text string) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.Remove(name) })
 }
 
 // TestSources finds credentials where the SDK does, and tells where not.
@@ -89,10 +90,14 @@ func TestNewKeys(t *testing.T) {
 	profile := func(secret string) {
 		writeFile(t, file, "[default]\naws_access_key_id="+testserver.AccessKey+"\naws_secret_access_key="+secret+"\n")
 	}
-	profile("old-secret")
 	if _, err := l.Stat(t.Context(), ""); !errors.Is(err, iofs.ErrPermission) {
 		t.Fatalf("got %v, want %v", err, iofs.ErrPermission)
 	}
+	profile("old-secret")
+	until(t, "the old secret is used", func() bool {
+		_, err := l.Stat(t.Context(), "")
+		return errors.Is(err, iofs.ErrPermission) && strings.Contains(err.Error(), "SignatureDoesNotMatch")
+	})
 	profile(testserver.SecretKey)
 	until(t, "the new secret is used", func() bool {
 		_, err := l.Stat(t.Context(), "")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +27,11 @@ type lab struct {
 // newLab starts a server, a proxy and a backend with short times. change may be nil.
 func newLab(t testing.TB, start func(testing.TB, ...string) *testserver.Server, change func(*Config)) *lab {
 	t.Helper()
-	server := start(t, bucket)
+	return labOn(t, start(t, bucket), change)
+}
+
+func labOn(t testing.TB, server *testserver.Server, change func(*Config)) *lab {
+	t.Helper()
 	faults, err := netproxy.NewFaults(server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -36,14 +42,13 @@ func newLab(t testing.TB, start func(testing.TB, ...string) *testserver.Server, 
 
 func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 	t.Helper()
-	isolate(t)
 	cfg := Config{
 		Bucket:      bucket,
 		Endpoint:    endpoint,
 		AccessKeyID: testserver.AccessKey,
 		Secret:      func() (string, string, error) { return testserver.SecretKey, "", nil },
-		Patience:    time.Second,
-		Stall:       400 * time.Millisecond,
+		Patience:    2 * time.Second,
+		Stall:       600 * time.Millisecond,
 		ProbeEvery:  20 * time.Millisecond,
 	}
 	if change != nil {
@@ -57,18 +62,23 @@ func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 	return b
 }
 
-// isolate hides this machine's own AWS configuration from the SDK.
-func isolate(t testing.TB) {
-	t.Helper()
-	for _, name := range []string{
-		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION",
-		"AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE",
-	} {
-		t.Setenv(name, "")
+// TestMain hides this machine's own AWS configuration from the SDK.
+func TestMain(m *testing.M) {
+	for _, setting := range os.Environ() {
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "AWS_") {
+			os.Unsetenv(name)
+		}
 	}
-	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/config")
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/credentials")
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	dir, err := os.MkdirTemp("", "s3-test-")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("AWS_CONFIG_FILE", filepath.Join(dir, "config"))
+	os.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(dir, "credentials"))
+	os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
 }
 
 // content is n bytes that differ everywhere.

@@ -61,6 +61,7 @@ func (a *attempt) fail(ctx context.Context, err error) error {
 	c.errors.Add(1)
 	if stalled {
 		c.stalls.Add(1)
+		k.owed.Store(makesUp)
 		err = errStall
 	}
 	err = classify(err)
@@ -86,6 +87,10 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// makesUp is how many bytes must come after a stall before patience is whole again:
+// a server that gives a few bytes each time it is asked shall not use up much time.
+const makesUp = 1 << 20
+
 // gotBody is a response's body. A Read may wait as long as one stall, or as the
 // patience that is left; the time between Reads is the caller's own.
 type gotBody struct {
@@ -107,7 +112,7 @@ func (b *gotBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	a.timer.Stop()
 	k.client.in.Add(int64(n))
-	if n > 0 && k.data && b.lively {
+	if n > 0 && k.data && b.lively && k.owed.Add(-int64(n)) < 0 {
 		k.patience.progress()
 	}
 	if err != nil {

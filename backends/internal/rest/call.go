@@ -24,12 +24,13 @@ type Call struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	attempts atomic.Int64
-	timer    *time.Timer // runs while the server owes an answer
+	owed     atomic.Int64 // bytes that make up for a stall
+	timer    *time.Timer  // runs while the server owes an answer
 
 	mu    sync.Mutex
 	last  state
 	fault error // of the last request, if no answer came
-	noted error
+	noted error // of the attempt before
 }
 
 // state is what the last request of a call showed.
@@ -106,6 +107,8 @@ func (k *Call) End(err error) error {
 		return noted
 	case cut && k.attempts.Load() == 0:
 		return &offlineError{reason: errNotSent}
+	case cut && errors.Is(err, context.Canceled):
+		return &offlineError{reason: errStall}
 	}
 	return err
 }
@@ -120,15 +123,12 @@ func Note(ctx context.Context, err error) {
 	}
 }
 
-func (k *Call) state() state {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.last
-}
-
 func (k *Call) set(s state, fault error) {
 	k.mu.Lock()
 	k.last, k.fault = s, fault
+	if s == alive {
+		k.noted = nil
+	}
 	k.mu.Unlock()
 }
 
@@ -162,13 +162,17 @@ func (k *Call) enter(ctx context.Context) error {
 	}
 	k.patience.stop()
 	defer k.wait()
-	select {
-	case k.lane <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-k.client.breaker.opened():
-		return k.client.breaker.refusal()
+	for {
+		select {
+		case k.lane <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-k.client.breaker.opened():
+			if err := k.client.breaker.refusal(); err != nil {
+				return err
+			}
+		}
 	}
 }
 

@@ -129,7 +129,9 @@ func (c *Client) probe(ask func(context.Context)) func(context.Context) bool {
 		defer call.cancel(context.Canceled)
 		// An operation that failed before it sent anything (no credentials, say) shows
 		// nothing wrong with the server.
-		return call.state() == alive || call.attempts.Load() == 0 && call.ctx.Err() == nil
+		call.mu.Lock()
+		defer call.mu.Unlock()
+		return call.last == alive || call.attempts.Load() == 0 && call.ctx.Err() == nil
 	}
 }
 

@@ -104,15 +104,16 @@ func TestLanes(t *testing.T) {
 
 // TestWaitingCostsNoPatience has requests queue for longer than their patience.
 func TestWaitingCostsNoPatience(t *testing.T) {
-	const patience = 300 * time.Millisecond
+	t.Parallel()
+	const patience = time.Second
 	c, url := serve(t, Config{DataRequests: 1, Patience: patience, Stall: patience}, func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case <-time.After(patience / 2):
+		case <-time.After(patience / 4):
 		case <-r.Context().Done():
 		}
 	})
 	var group sync.WaitGroup
-	for range 6 {
+	for range 8 {
 		group.Go(func() {
 			if _, err := ask(t.Context(), c, Data, url); err != nil {
 				t.Error(err)
@@ -124,7 +125,8 @@ func TestWaitingCostsNoPatience(t *testing.T) {
 
 // TestIdleReader takes its time between reads; that is no stall.
 func TestIdleReader(t *testing.T) {
-	const patience = 50 * time.Millisecond
+	t.Parallel()
+	const patience = 700 * time.Millisecond
 	text := strings.Repeat("x", 4<<20)
 	c, url := serve(t, Config{Patience: patience, Stall: patience}, func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, text)
@@ -141,7 +143,7 @@ func TestIdleReader(t *testing.T) {
 	if _, err := io.ReadFull(resp.Body, make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(3 * patience)
+	<-time.After(2 * patience)
 	rest, err := io.ReadAll(resp.Body)
 	if err != nil || len(rest) != len(text)-1000 {
 		t.Errorf("got %d bytes, %v", len(rest), err)
@@ -228,6 +230,7 @@ func TestStorm(t *testing.T) {
 
 // TestSlowRequest: one request that stalls while others are answered is no outage.
 func TestSlowRequest(t *testing.T) {
+	t.Parallel()
 	c, url := serve(t, Config{Patience: time.Second, Stall: time.Second, ProbeEvery: time.Hour}, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			<-r.Context().Done()
@@ -258,6 +261,7 @@ func TestSlowRequest(t *testing.T) {
 
 // TestSharedPatience: the second request of a call has what the first one left.
 func TestSharedPatience(t *testing.T) {
+	t.Parallel()
 	c, url := serve(t, Config{Patience: 400 * time.Millisecond, Stall: 300 * time.Millisecond, ProbeEvery: time.Hour},
 		func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	call, err := c.Begin(t.Context(), "GET", Meta, 0)
@@ -279,7 +283,8 @@ func TestSharedPatience(t *testing.T) {
 
 // TestSending: a body that goes out slowly is no silence.
 func TestSending(t *testing.T) {
-	const stall = 300 * time.Millisecond
+	t.Parallel()
+	const stall = time.Second
 	c, url := serve(t, Config{Patience: stall, Stall: stall}, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 	})
