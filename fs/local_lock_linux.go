@@ -2,7 +2,6 @@ package fs
 
 import (
 	"context"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -28,20 +27,29 @@ const fuseFlock = 1 << 0 // FUSE_LK_FLOCK
 
 // Setlk takes or drops a lock, without waiting.
 func (f *localFile) Setlk(ctx context.Context, owner uint64, lk *fuse.FileLock, flags uint32) syscall.Errno {
-	var errno syscall.Errno
 	// A handle closed a moment ago may still hold its lock: its RELEASE runs beside
 	// us. It was read from the kernel before this request, so it is done soon.
-	for try := 0; ; try++ {
-		errno = f.setlk(owner, lk, flags)
-		if errno != syscall.EAGAIN || try == 3 {
+	for pause := 100 * time.Microsecond; ; pause *= 2 {
+		errno := f.setlk(owner, lk, flags)
+		if errno != syscall.EAGAIN || pause > 10*time.Millisecond || !f.node.lockedHere(f) {
 			return errno
 		}
-		if try == 0 {
-			runtime.Gosched()
-		} else if !wait(ctx, time.Millisecond) {
+		if !wait(ctx, pause) {
 			return syscall.EINTR
 		}
 	}
+}
+
+// lockedHere tells whether another handle of n than f has taken locks.
+func (n *localNode) lockedHere(f *localFile) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, h := range n.file.handles {
+		if h != f && (h.flocked.Load() || n.file.locked) {
+			return true
+		}
+	}
+	return false
 }
 
 // Setlkw takes a lock and waits for it as long as the caller does.
