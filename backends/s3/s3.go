@@ -79,7 +79,10 @@ func New(cfg Config) (*Backend, error) {
 }
 
 // Close ends the background probe and idle connections. The backend stays usable.
-func (b *Backend) Close() { b.rest.Close() }
+func (b *Backend) Close() error {
+	b.rest.Close()
+	return nil
+}
 
 // Stats counts the requests to the bucket.
 func (b *Backend) Stats() backends.Stats { return b.rest.Stats() }

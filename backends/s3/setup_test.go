@@ -58,7 +58,7 @@ func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(b.Close)
+	t.Cleanup(func() { b.Close() })
 	return b
 }
 
