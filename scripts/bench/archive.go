@@ -85,11 +85,17 @@ func (a *archive) pack(w *tar.Writer, path, rel string, d iofs.DirEntry) error {
 	return err
 }
 
-// extract unpacks with tar(1), as people do.
-func (a *archive) extract(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "tar", "-x", "-f", a.name, "-C", filepath.Join(dir, "new", "tree"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("tar: %w: %s", err, bytes.TrimSpace(out))
+// extract unpacks with tar(1), as people do, and each time into a new folder.
+func (a *archive) extract(flags ...string) func(ctx context.Context, dir string) error {
+	return func(ctx context.Context, dir string) error {
+		into, err := os.MkdirTemp(filepath.Join(dir, "new"), "tree")
+		if err != nil {
+			return err
+		}
+		cmd := exec.CommandContext(ctx, "tar", append([]string{"-x", "-f", a.name, "-C", into}, flags...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("tar: %w: %s", err, bytes.TrimSpace(out))
+		}
+		return nil
 	}
-	return nil
 }

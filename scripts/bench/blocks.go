@@ -72,6 +72,22 @@ func readBlocks(ctx context.Context, name string, size int64) (first, all time.D
 	return first, time.Since(start), nil
 }
 
+// reread reads a file that should be in the page cache, and takes the best of three:
+// a system that is short of memory, or thrifty with it, drops pages at any time.
+func reread(ctx context.Context, name string, size int64) (time.Duration, error) {
+	var best time.Duration
+	for i := range 3 {
+		_, took, err := readBlocks(ctx, name, size)
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 || took < best {
+			best = took
+		}
+	}
+	return best, nil
+}
+
 // writeBlocks makes a file of blocks, durable when it returns.
 func writeBlocks(ctx context.Context, name string, size int64) (time.Duration, error) {
 	b := newBlocks(size)

@@ -26,8 +26,8 @@ func (b *bench) objects() int {
 
 func objectName(i int) string { return fmt.Sprintf("object-%05d", i) }
 
-// s3Lists measures a long listing and small files, and counts what it takes.
-func (b *bench) s3Lists(ctx context.Context, d distant) (*grid, error) {
+// manyFiles measures a long listing and small files, and counts what it takes.
+func (b *bench) manyFiles(ctx context.Context, d *distant) (*grid, error) {
 	n, pages := b.objects(), float64((b.objects()+999)/1000)
 	g := &grid{
 		title: fmt.Sprintf("S3 at %v round trip: many small files", roundTrip),
