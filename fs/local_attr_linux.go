@@ -134,6 +134,9 @@ func (n *localNode) Getxattr(ctx context.Context, attr string, dest []byte) (uin
 	if attr == uriAttr {
 		return answerXattr(n.uri(), dest)
 	}
+	if k, errno, ok := n.getxattrOpen(attr, dest); ok {
+		return k, errno
+	}
 	fd, errno := n.pathFd()
 	if errno != 0 {
 		return 0, errno
@@ -141,6 +144,18 @@ func (n *localNode) Getxattr(ctx context.Context, attr string, dest []byte) (uin
 	defer unix.Close(fd)
 	k, err := unix.Getxattr(procPath(fd), attr, dest)
 	return uint32(max(k, 0)), toErrno(err)
+}
+
+// getxattrOpen is Getxattr where n is open: the kernel asks for capabilities before
+// the first write to each file.
+func (n *localNode) getxattrOpen(attr string, dest []byte) (size uint32, errno syscall.Errno, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.file == nil || len(n.file.handles) == 0 {
+		return 0, 0, false
+	}
+	k, err := unix.Fgetxattr(n.file.handles[0].fd, attr, dest)
+	return uint32(max(k, 0)), toErrno(err), true
 }
 
 func (n *localNode) uri() string {

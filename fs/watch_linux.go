@@ -54,7 +54,7 @@ const (
 	fileEvents  = unix.FAN_ATTRIB | unix.FAN_MODIFY | unix.FAN_CLOSE_WRITE
 )
 
-// settle is how long changes are gathered before the kernel is told.
+// settle is how long events are gathered before they are read.
 //
 // echo is how long after that it is told again of names: a lookup that was under
 // way when the change came may have been remembered after the first time. It is
@@ -182,6 +182,11 @@ func (w *watcher) read() {
 		if err != nil || fds[0].Revents == 0 {
 			continue
 		}
+		// Where there is one event there are more: waking up for each would take the
+		// processor from those who cause them.
+		if !w.pause(settle) {
+			return
+		}
 		n, err := unix.Read(w.fd, buf)
 		if err != nil {
 			if err != unix.EAGAIN && err != unix.EINTR {
@@ -196,6 +201,16 @@ func (w *watcher) read() {
 			default:
 			}
 		}
+	}
+}
+
+// pause tells whether d has passed before close.
+func (w *watcher) pause(d time.Duration) bool {
+	select {
+	case <-w.stop:
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -290,11 +305,6 @@ func (w *watcher) notify() {
 			timer = nil
 			continue
 		case <-w.wake:
-		}
-		select {
-		case <-w.stop:
-			return
-		case <-time.After(settle):
 		}
 		soon, late := w.take()
 		w.invalidate(soon)

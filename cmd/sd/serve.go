@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"os/signal"
 	"strings"
 	"sync"
@@ -92,6 +93,9 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (s
 	if err != nil {
 		return nil, nil, err
 	}
+	// Blocks that were let go count until they are collected: near this much memory the
+	// collector runs more often, so that the process stays little larger than its cache.
+	debug.SetMemoryLimit(blocks.Stats().MaxBytes + 64<<20)
 	defer func() {
 		if err != nil {
 			blocks.Close()
