@@ -86,14 +86,14 @@ func fastEnough(of func(string) float64) bool {
 	return of("sd") >= 420 || best > 0 && of("sd") >= best
 }
 
-// rereadObject is reread, with the number of GETs that the best of the three took.
+// rereadObject is reread, with the number of GETs that the best try took.
 // Only sd's are counted.
 func (b *bench) rereadObject(ctx context.Context, c contender, name string) (best time.Duration, gets int64, err error) {
 	if c.name != "sd" {
 		best, err = reread(ctx, name, b.size)
 		return best, 0, err
 	}
-	for i := range 3 {
+	for i := range tries {
 		before, err := b.sd.volumeRequests(ctx, largeBucket)
 		if err != nil {
 			return 0, 0, err
