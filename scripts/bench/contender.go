@@ -74,13 +74,31 @@ func eachRound(ctx context.Context, rounds int, all []contender, grids []*grid, 
 	return nil
 }
 
+// patience is how long one contender may take for one round.
+const patience = 10 * time.Minute
+
+// once mounts, measures and unmounts. When ctx ends or the time is over, the process
+// behind the mount is killed: whoever waits for it in the kernel gets an error then.
 func once(ctx context.Context, c contender, measure func(contender, *mounted) error) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it took longer than %v", patience))
+	defer cancel()
 	m, err := c.mount(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.end()) }()
-	return measure(c, m)
+	stop := context.AfterFunc(ctx, func() {
+		if m.pid != 0 {
+			_ = syscall.Kill(m.pid, syscall.SIGKILL)
+		}
+	})
+	defer func() {
+		stop()
+		err = errors.Join(err, m.end())
+	}()
+	if err := measure(c, m); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	return nil
 }
 
 // startPeer starts a program that mounts on point and stays in the foreground, and

@@ -107,7 +107,7 @@ func (b *bench) notePassthrough(ctx context.Context, g *grid) error {
 	if st.Kernel.Local.Passthrough {
 		g.note("sd: passthrough is on")
 	} else {
-		g.note("sd: passthrough is off (%s)", st.Kernel.Local.Why)
+		g.note("sd: passthrough is off (%s); the goals are for passthrough", st.Kernel.Local.Why)
 	}
 	return nil
 }

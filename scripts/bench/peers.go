@@ -26,7 +26,11 @@ func (b *bench) bindfs(dir string) contender {
 		if err != nil {
 			return nil, err
 		}
-		return startPeer(ctx, point, exec.Command(path, "-f", "--multithreaded", dir, point))
+		flags := []string{"-f", "--multithreaded", dir, point}
+		if os.Geteuid() != 0 {
+			flags = append([]string{"--no-allow-other"}, flags...)
+		}
+		return startPeer(ctx, point, exec.Command(path, flags...))
 	}
 	return c
 }
