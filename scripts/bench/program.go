@@ -41,7 +41,9 @@ func newProgram(ctx context.Context, w *workspace, binary string) (*program, err
 		"AWS_ACCESS_KEY_ID=" + testserver.AccessKey, "AWS_SECRET_ACCESS_KEY=" + testserver.SecretKey,
 	}}
 	if p.binary = w.path("data", "sd"); binary != "" {
-		p.binary, err = filepath.Abs(binary)
+		if p.binary, err = filepath.Abs(binary); err == nil {
+			_, err = exec.LookPath(p.binary)
+		}
 		return p, err
 	}
 	progress("building sd")
