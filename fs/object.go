@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	iofs "io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,7 @@ func (t *tree) openVolume(ctx context.Context, parent *fixedDir, s sdpath.Servic
 	}
 	st := t.volumes.get(t, v)
 	st.root.fillAttr(&out.Attr)
+	out.SetAttrTimeout(min(fixedTimeout, t.kernelTTL()))
 	return parent.NewPersistentInode(ctx, st.root, st.identity("", &st.root.entry)), 0
 }
 
@@ -108,13 +110,16 @@ type objectNode struct {
 // name gives the node's name in its store; false where it has none any more.
 func (n *objectNode) name() (string, bool) {
 	root := n.store.root.EmbeddedInode()
-	if n.EmbeddedInode() == root {
-		return "", true
+	var segments []string
+	for i := n.EmbeddedInode(); i != root; {
+		name, parent := i.Parent()
+		if parent == nil {
+			return "", false
+		}
+		segments, i = append(segments, name), parent
 	}
-	if _, p := n.Parent(); p == nil {
-		return "", false
-	}
-	return n.Path(root), true
+	slices.Reverse(segments)
+	return strings.Join(segments, "/"), true
 }
 
 func join(dir, name string) string {
@@ -132,14 +137,23 @@ func (n *objectNode) dirKey(name string) cache.DirKey {
 // keep has the rest, so that both together hold what was promised.
 func (t *tree) kernelTTL() time.Duration { return t.ttl / 4 }
 
-// child gives the node of an entry of n, whose own name is dir.
-func (n *objectNode) child(ctx context.Context, dir string, e *backends.Entry, out *fuse.EntryOut) *fusefs.Inode {
+func (t *tree) namesTTL() time.Duration { return t.ttl - t.kernelTTL() }
+
+// child gives the node of an entry of n, whose own name is dir. The kernel may keep
+// it for ttl.
+func (n *objectNode) child(ctx context.Context, dir string, e *backends.Entry, ttl time.Duration, out *fuse.EntryOut) *fusefs.Inode {
 	c := &objectNode{store: n.store, entry: *e}
 	id := n.store.identity(join(dir, e.Name), e)
 	c.entry.Name = ""
+	// The kernel takes the attributes for those of the node that it has.
+	if known := n.GetChild(e.Name); known != nil && known.StableAttr() == id {
+		if o, ok := known.Operations().(*objectNode); ok {
+			c.listed.Store(o.listed.Load())
+		}
+	}
 	c.fillAttr(&out.Attr)
-	out.SetEntryTimeout(n.store.tree.kernelTTL())
-	out.SetAttrTimeout(n.store.tree.kernelTTL())
+	out.SetEntryTimeout(ttl)
+	out.SetAttrTimeout(ttl)
 	return n.NewInode(ctx, c, id)
 }
 
@@ -151,11 +165,12 @@ func (n *objectNode) fillAttr(a *fuse.Attr) {
 		t.entryAttr(a, &n.entry)
 		return
 	}
-	at := time.Unix(0, n.listed.Load())
-	if now := time.Now(); n.listed.Load() != 0 && now.Sub(at) > t.ttl-t.kernelTTL() {
-		at = now
-	} else if n.listed.Load() == 0 {
-		at = n.entry.ModTime
+	at := n.entry.ModTime
+	if listed := n.listed.Load(); listed != 0 {
+		at = time.Unix(0, listed)
+		if now := time.Now(); now.Sub(at) > t.namesTTL() {
+			at = now
+		}
 	}
 	t.dirAttr(a, 0o555, at)
 }
@@ -181,7 +196,7 @@ func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut
 	if err != nil {
 		return nil, n.store.fail("lookup", join(dir, name), err)
 	}
-	return n.child(ctx, dir, &e, out), 0
+	return n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out), 0
 }
 
 // errAbsent says that a complete listing does not have the name.

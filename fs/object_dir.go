@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"syscall"
+	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -39,6 +40,16 @@ func (n *objectNode) OpendirHandle(ctx context.Context, flags uint32) (fusefs.Fi
 
 // open gives a listing of n, whose name is dir: a kept one or a new one.
 func (n *objectNode) open(dir string) *cache.DirReader {
+	r := n.list(dir)
+	if t := n.store.tree; time.Since(r.Begun()) > t.namesTTL() {
+		r.Close() // under way for too long: a slow reader holds it up
+		t.names.Invalidate(n.dirKey(dir))
+		r = n.list(dir)
+	}
+	return r
+}
+
+func (n *objectNode) list(dir string) *cache.DirReader {
 	return n.store.tree.names.Open(n.dirKey(dir), func(ctx context.Context, yield func([]backends.Entry) error) error {
 		return n.store.backend.List(ctx, dir, func(page []backends.Entry) error {
 			shown := make([]backends.Entry, 0, len(page))
@@ -79,12 +90,15 @@ func (s *objectDirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, sysca
 	return &s.entry, 0
 }
 
-// Lookup describes the entry that Readdirent gave last, from the same page.
+// Lookup describes the entry that Readdirent gave last, from the same page. The
+// kernel may keep it for what is left of the listing's lifetime.
 func (s *objectDirStream) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	if s.last.Name != name {
 		return s.node.Lookup(ctx, name, out)
 	}
-	return s.node.child(ctx, s.dir, &s.last, out), 0
+	t := s.node.store.tree
+	left := t.ttl - time.Since(s.reader.Begun())
+	return s.node.child(ctx, s.dir, &s.last, max(0, min(left, t.kernelTTL())), out), 0
 }
 
 // Seekdir goes to a position that an entry gave.
