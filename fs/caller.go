@@ -24,7 +24,12 @@ func splitMode(mode uint32) (asked, umask uint32) {
 	return mode & (1<<umaskShift - 1), mode >> umaskShift
 }
 
-// writeFlagsOf gives the flags of a WRITE (see raw).
+// aclKillsSetgid in the flags of SETXATTR: setting the ACL takes the set-group-ID bit
+// away, as chmod(2) by somebody outside the group would (see raw).
+const aclKillsSetgid = 1 << 16
+
+// writeFlagsOf gives the flags of a WRITE, and O_APPEND if the file is being appended
+// to at this moment (see raw).
 func writeFlagsOf(ctx context.Context) uint32 { return callerOf(ctx).Pid }
 
 // lockOwnerOf gives the lock owner of a FLUSH (see raw).

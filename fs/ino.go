@@ -18,35 +18,47 @@ const (
 // inoTable numbers files of every local file system. Safe for concurrent use.
 type inoTable struct {
 	mu      sync.Mutex
-	slots   map[uint64]uint64 // st_dev -> slot
-	spilled map[[2]uint64]uint64
+	slots   map[deviceID]uint64
+	spilled map[spilledIno]uint64
+}
+
+// deviceID is one mount of one file system. A file that is visible through two
+// mounts (bind mounts) is two files to us: they lie in different directories.
+type deviceID struct {
+	dev   uint64 // st_dev
+	mount uint64 // the kernel's number of the mount, never used again since Linux 6.8
+}
+
+type spilledIno struct {
+	device deviceID
+	ino    uint64
 }
 
 func newInoTable() *inoTable {
-	return &inoTable{slots: make(map[uint64]uint64), spilled: make(map[[2]uint64]uint64)}
+	return &inoTable{slots: make(map[deviceID]uint64), spilled: make(map[spilledIno]uint64)}
 }
 
-// slot gives the number of a file system, the same for each call.
-func (t *inoTable) slot(dev uint64) uint64 {
+// slot gives the number of a mount, the same for each call. The first one is 0, so
+// that the numbers of most files are those of the bare file system.
+func (t *inoTable) slot(id deviceID) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s, ok := t.slots[dev]
+	s, ok := t.slots[id]
 	if !ok {
-		s = min(uint64(len(t.slots))+1, spillSlot)
-		t.slots[dev] = s
+		s = min(uint64(len(t.slots)), spillSlot)
+		t.slots[id] = s
 	}
 	return s
 }
 
-// number gives the inode number shown for inode ino of file system dev, whose
-// slot is given.
-func (t *inoTable) number(slot, dev, ino uint64) uint64 {
+// number gives the inode number shown for inode ino of a mount, whose slot is given.
+func (t *inoTable) number(slot uint64, id deviceID, ino uint64) uint64 {
 	if slot != spillSlot && ino>>inoBits == 0 {
 		return slot<<inoBits | ino
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := [2]uint64{dev, ino}
+	key := spilledIno{id, ino}
 	n, ok := t.spilled[key]
 	if !ok {
 		n = uint64(len(t.spilled)) + 1

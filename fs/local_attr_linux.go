@@ -35,7 +35,7 @@ func (n *localNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.S
 	}
 	uid, uok := in.GetUID()
 	gid, gok := in.GetGID()
-	if uok || gok {
+	if uok || gok || in.Valid == 0 { // chown(-1, -1) clears set-id bits and touches ctime
 		u, g := -1, -1
 		if uok {
 			u = int(uid)
@@ -62,7 +62,7 @@ func (n *localNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.S
 		return errno
 	}
 	n.fillAttr(&st, &out.Attr)
-	out.SetTimeout(n.attrTimeout())
+	out.SetTimeout(n.attrTimeout(&st))
 	return 0
 }
 
@@ -129,9 +129,32 @@ func (n *localNode) Access(ctx context.Context, mask uint32) syscall.Errno {
 	return toErrno(unix.Access(procPath(fd), unix.W_OK)) // EROFS, or immutable
 }
 
+// Statx is Getattr with the time of birth.
+func (n *localNode) Statx(ctx context.Context, f fusefs.FileHandle, flags, mask uint32, out *fuse.StatxOut) syscall.Errno {
+	var st unix.Statx_t
+	if errno := n.stat(f, &st); errno != 0 {
+		return errno
+	}
+	var a fuse.Attr
+	n.fillAttr(&st, &a)
+	out.SetTimeout(n.attrTimeout(&st))
+	out.Statx = fuse.Statx{
+		Mask: st.Mask & (unix.STATX_BASIC_STATS | unix.STATX_BTIME), Blksize: a.Blksize, Nlink: a.Nlink,
+		Uid: a.Uid, Gid: a.Gid, Mode: st.Mode, Ino: a.Ino, Size: a.Size, Blocks: a.Blocks,
+		Atime: sxTime(st.Atime), Btime: sxTime(st.Btime), Ctime: sxTime(st.Ctime), Mtime: sxTime(st.Mtime),
+		RdevMajor: st.Rdev_major, RdevMinor: st.Rdev_minor,
+	}
+	return 0
+}
+
+func sxTime(t unix.StatxTimestamp) fuse.SxTime { return fuse.SxTime{Sec: uint64(t.Sec), Nsec: t.Nsec} }
+
 // Getxattr reads an extended attribute.
 func (n *localNode) Getxattr(ctx context.Context, attr string, dest []byte) (uint32, syscall.Errno) {
 	if attr == uriAttr {
+		if _, p := n.Parent(); p == nil {
+			return 0, noAttr
+		}
 		return answerXattr(n.uri(), dest)
 	}
 	if k, errno, ok := n.getxattrOpen(attr, dest); ok {
@@ -172,7 +195,17 @@ func (n *localNode) Setxattr(ctx context.Context, attr string, data []byte, flag
 		return errno
 	}
 	defer unix.Close(fd)
-	return toErrno(unix.Setxattr(procPath(fd), attr, data, int(flags)))
+	if err := unix.Setxattr(procPath(fd), attr, data, int(flags&^aclKillsSetgid)); err != nil {
+		return toErrno(err)
+	}
+	if flags&aclKillsSetgid == 0 {
+		return 0
+	}
+	var st unix.Statx_t
+	if errno := statxFd(fd, &st); errno != 0 {
+		return errno
+	}
+	return toErrno(unix.Chmod(procPath(fd), uint32(st.Mode)&0o7777&^unix.S_ISGID))
 }
 
 // Removexattr removes an extended attribute.
@@ -214,6 +247,7 @@ func (n *localNode) Listxattr(ctx context.Context, dest []byte) (uint32, syscall
 var _ interface {
 	fusefs.NodeSetattrer
 	fusefs.NodeAccesser
+	fusefs.NodeStatxer
 	fusefs.NodeGetxattrer
 	fusefs.NodeSetxattrer
 	fusefs.NodeRemovexattrer

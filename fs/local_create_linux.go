@@ -16,17 +16,17 @@ func (n *localNode) created(ctx context.Context, name string, out *fuse.EntryOut
 		return nil, errno
 	}
 	defer n.release()
-	if n.tree.hidden.entry(n.dev.id, n.ino, name) {
+	if n.tree.hidden.entry(n, name) {
 		return nil, syscall.EEXIST
 	}
 	if errno := asCaller(callerOf(ctx), func() syscall.Errno { return do(fd) }); errno != 0 {
 		return nil, errno
 	}
 	var st unix.Statx_t
-	if errno := statxAt(fd, name, &st); errno != 0 {
+	if errno := statxAt(fd, name, 0, &st); errno != 0 {
 		return nil, errno
 	}
-	return n.child(ctx, &st, out)
+	return n.child(ctx, fd, name, &st, out)
 }
 
 // mode applies the caller's umask as POSIX says: not below a directory with a
@@ -79,10 +79,10 @@ func (n *localNode) Link(ctx context.Context, target fusefs.InodeEmbedder, name 
 		return nil, errno
 	}
 	var st unix.Statx_t
-	if errno := statxAt(fd, name, &st); errno != 0 {
+	if errno := statxAt(fd, name, 0, &st); errno != 0 {
 		return nil, errno
 	}
-	return n.child(ctx, &st, out)
+	return n.child(ctx, fd, name, &st, out)
 }
 
 // linkTo links n, even if it has no name yet (O_TMPFILE), at name in dirfd.
@@ -105,7 +105,7 @@ func (n *localNode) linkTo(dirfd int, name string) syscall.Errno {
 // permissions of the existing file are checked.
 func (n *localNode) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
 	return n.createFile(ctx, flags, out, func(dirfd, open int) (int, syscall.Errno) {
-		if n.tree.hidden.entry(n.dev.id, n.ino, name) {
+		if n.tree.hidden.entry(n, name) {
 			return -1, syscall.EEXIST
 		}
 		fd, errno := openat(dirfd, name, open|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, n.mode(dirfd, mode))
@@ -142,7 +142,7 @@ func (n *localNode) createFile(ctx context.Context, flags uint32, out *fuse.Entr
 		unix.Close(fd)
 		return nil, nil, 0, errno
 	}
-	ch, errno := n.child(ctx, &st, out)
+	ch, errno := n.child(ctx, dirfd, "", &st, out)
 	if errno != 0 {
 		unix.Close(fd)
 		return nil, nil, 0, errno
@@ -163,7 +163,7 @@ func (n *localNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 }
 
 func (n *localNode) remove(name string, flags int) syscall.Errno {
-	if n.tree.hidden.entry(n.dev.id, n.ino, name) {
+	if n.tree.hidden.entry(n, name) {
 		return syscall.EBUSY
 	}
 	fd, errno := n.acquire()
@@ -185,7 +185,7 @@ func (n *localNode) Rename(ctx context.Context, name string, newParent fusefs.In
 	if !ok {
 		return syscall.EXDEV
 	}
-	if n.tree.hidden.entry(n.dev.id, n.ino, name) || to.tree.hidden.entry(to.dev.id, to.ino, newName) {
+	if n.tree.hidden.entry(n, name) || to.tree.hidden.entry(to, newName) {
 		return syscall.EBUSY
 	}
 	fd, errno := n.acquire()

@@ -9,15 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// device is what is known of one file system (one st_dev).
+// device is what is known of one mounted file system.
 type device struct {
-	id   uint64
+	id   deviceID
 	slot uint64
 
 	kind sync.Once
 	// Set by kind.
 	trusted bool // an ordinary local file system: passthrough and reports may work
 	watched bool // the kernel reports changes made behind the mount
+	fsid    unix.Fsid
 
 	pass atomic.Int32 // passUnknown, passYes or passNo
 }
@@ -42,10 +43,10 @@ var trustedMagics = map[int64]bool{
 
 // deviceTable holds every file system met so far. Safe for concurrent use.
 type deviceTable struct {
-	m sync.Map // st_dev -> *device
+	m sync.Map // deviceID -> *device
 }
 
-func (t *deviceTable) get(tree *localTree, id uint64) *device {
+func (t *deviceTable) get(tree *localTree, id deviceID) *device {
 	if d, ok := t.m.Load(id); ok {
 		return d.(*device)
 	}
@@ -60,6 +61,7 @@ func (d *device) learn(tree *localTree, fd int) {
 		if unix.Fstatfs(fd, &s) != nil {
 			return
 		}
+		d.fsid = s.Fsid
 		d.trusted = trustedMagics[int64(s.Type)]
 		d.watched = d.trusted && tree.watch.mark(fd)
 	})

@@ -36,7 +36,7 @@ func (n *localNode) OpendirHandle(ctx context.Context, flags uint32) (fusefs.Fil
 	return &localDirStream{
 		node:  n,
 		fd:    fd,
-		hides: n.tree.hidden.parent(n.dev.id, n.ino),
+		hides: n.tree.hidden.parent(n),
 		buf:   direntBufs.Get().(*[]byte),
 	}, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, 0
 }
@@ -48,7 +48,13 @@ func (n *localNode) openDir() (int, syscall.Errno) {
 		return -1, errno
 	}
 	defer n.release()
-	return openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	dir, errno := openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if errno == syscall.EACCES { // readable, but not searchable
+		var err error
+		dir, err = unix.Open(procPath(fd), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		errno = toErrno(err)
+	}
+	return dir, errno
 }
 
 // Readdirent gives the next entry, nil at the end. It is good until the next call.
@@ -75,7 +81,7 @@ func (s *localDirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, syscal
 		name := d[19:reclen]
 		name = name[:bytes.IndexByte(name, 0)]
 		s.unread = d[reclen:]
-		if s.hides && s.node.tree.hidden.entry(s.node.dev.id, s.node.ino, string(name)) {
+		if s.hides && s.node.tree.hidden.entry(s.node, string(name)) {
 			continue
 		}
 		s.entry = fuse.DirEntry{
@@ -91,10 +97,10 @@ func (s *localDirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, syscal
 // Lookup describes the entry that Readdirent gave last.
 func (s *localDirStream) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	var st unix.Statx_t
-	if errno := statxAt(s.fd, name, &st); errno != 0 {
+	if errno := statxAt(s.fd, name, unix.AT_STATX_DONT_SYNC, &st); errno != 0 {
 		return nil, errno
 	}
-	return s.node.child(ctx, &st, out)
+	return s.node.child(ctx, s.fd, name, &st, out)
 }
 
 // Seekdir goes to a position that an entry gave.

@@ -19,6 +19,7 @@ type dirState struct {
 	users  int    // calls under way on fd
 	pinned bool   // has no name any more: fd is the only way to it
 	handle string // key in the watcher
+	found  change // where it was found when it was registered; guarded by the watcher's lock
 
 	slot int // place in dirCache.ring, guarded by its lock
 }
@@ -131,9 +132,33 @@ func (c *dirCache) add(n *localNode) {
 	c.ring = append(c.ring, n)
 }
 
+// sweep closes the directories of other file systems than root's that nobody has used
+// since the last sweep, or all that are not in use: an open directory would keep its
+// file system from being unmounted.
+func (c *dirCache) sweep(root *device, all bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := len(c.ring) - 1; i >= 0; i-- {
+		n := c.ring[i]
+		if n.dev == root {
+			continue
+		}
+		if all {
+			n.dir.recent.Store(false)
+		}
+		if n.evict() {
+			c.remove(n)
+		}
+	}
+}
+
 func (c *dirCache) drop(n *localNode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.remove(n)
+}
+
+func (c *dirCache) remove(n *localNode) {
 	i, last := n.dir.slot, len(c.ring)-1
 	if i > last || c.ring[i] != n {
 		return

@@ -21,8 +21,7 @@ type fileState struct {
 	locked  bool        // somebody has taken a record lock
 	seen    fileVersion // when the kernel's pages were last known to be right
 	locks   posixLocks
-	writer  int32     // who last closed it after writing
-	closed  time.Time // when
+	written time.Time // when a handle for writing was last closed
 }
 
 // fileVersion tells whether a file is as it was.
@@ -36,10 +35,9 @@ type fileVersion struct {
 type localFile struct {
 	node     *localNode
 	fd       int
-	appends  bool
-	noFlush  bool  // close(2) sends nothing
-	modified bool  // opened for writing
-	pid      int32 // who opened it
+	noFlush  bool   // close(2) sends nothing
+	modified bool   // opened for writing
+	uid      uint32 // who opened it
 	flocked  atomic.Bool
 }
 
@@ -74,9 +72,9 @@ func (n *localNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, 
 	}
 	var st unix.Statx_t
 	if flags&unix.O_TRUNC != 0 {
-		if err := unix.Ftruncate(fd, 0); err != nil {
+		if errno := truncate(fd, true, 0); errno != 0 {
 			unix.Close(fd)
-			return nil, 0, toErrno(err)
+			return nil, 0, errno
 		}
 		if callerOf(ctx).Uid != 0 {
 			n.killPrivileges(fd)
@@ -112,9 +110,8 @@ func (n *localNode) attach(ctx context.Context, fd int, flags uint32, st *unix.S
 	f := &localFile{
 		node:     n,
 		fd:       fd,
-		appends:  flags&unix.O_APPEND != 0,
 		modified: flags&unix.O_ACCMODE != unix.O_RDONLY,
-		pid:      int32(callerOf(ctx).Pid),
+		uid:      callerOf(ctx).Uid,
 	}
 	// A write by another user takes set-id bits away. The kernel leaves that to us,
 	// and with passthrough we would not hear of the write.
@@ -161,19 +158,38 @@ func settled(st *unix.Statx_t) bool {
 	return time.Now().Unix()-last >= 2
 }
 
-// writtenBy tells whether pid has n open for writing, or had until a moment ago.
-func (n *localNode) writtenBy(pid int32) bool {
+// beingWritten tells whether n is open for writing, or was until a moment ago.
+func (n *localNode) beingWritten() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.file == nil {
 		return false
 	}
 	for _, f := range n.file.handles {
-		if f.modified && f.pid == pid {
+		if f.modified {
 			return true
 		}
 	}
-	return n.file.writer == pid && time.Since(n.file.closed) < echo
+	return time.Since(n.file.written) < echo
+}
+
+// writtenUnseen clears set-id bits that came after another user had opened n for writing
+// with passthrough, where we hear of writes only afterwards.
+func (n *localNode) writtenUnseen() {
+	if !n.setid.Load() {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.file == nil || !n.file.passing {
+		return
+	}
+	for _, f := range n.file.handles {
+		if f.modified && f.uid != 0 {
+			n.killPrivileges(f.fd)
+			return
+		}
+	}
 }
 
 // killPrivileges clears set-user-ID, and set-group-ID where the group may execute.
@@ -202,7 +218,7 @@ func (f *localFile) Read(ctx context.Context, dest []byte, off int64) (fuse.Read
 func (f *localFile) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	flags := 0
 	if writeFlagsOf(ctx)&fuse.WRITE_CACHE == 0 {
-		if f.appends {
+		if writeFlagsOf(ctx)&unix.O_APPEND != 0 {
 			flags = unix.RWF_APPEND
 		}
 		if f.node.setid.Load() && callerOf(ctx).Uid != 0 {
@@ -236,8 +252,8 @@ func (f *localFile) Flush(ctx context.Context) syscall.Errno {
 	return toErrno(unix.Close(fd))
 }
 
-// Release is the last close. Where there was no FLUSH, the locks taken through the
-// handle go here.
+// Release is the last close. The locks taken through the handle go here at the latest:
+// there may have been no FLUSH, or one that did not name their owner.
 func (f *localFile) Release(ctx context.Context) syscall.Errno {
 	n := f.node
 	n.mu.Lock()
@@ -246,12 +262,10 @@ func (f *localFile) Release(ctx context.Context) syscall.Errno {
 		s.handles = slices.Delete(s.handles, i, i+1)
 	}
 	if f.modified {
-		s.writer, s.closed = f.pid, time.Now()
+		s.written = time.Now()
 	}
 	n.mu.Unlock()
-	if f.noFlush {
-		n.dropLocksOf(f)
-	}
+	n.dropLocksOf(f)
 	if f.flocked.Load() {
 		// With passthrough the kernel holds the open file description a little longer.
 		unix.Flock(f.fd, unix.LOCK_UN)

@@ -3,8 +3,10 @@ package fs
 import (
 	"bufio"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,15 +18,14 @@ import (
 // tree would contain itself) and pseudo file systems, whose files are not
 // anybody's data and some of which block or act when read.
 type hiddenMounts struct {
-	now  atomic.Pointer[hiddenSnapshot]
-	stop chan struct{}
-	done chan struct{}
+	now atomic.Pointer[hiddenSnapshot]
 }
 
 type hiddenSnapshot struct {
 	devices map[uint64]bool
 	entries map[hiddenEntry]bool
 	parents map[[2]uint64]bool // directories (st_dev, inode) with a hidden entry
+	mounts  map[string]string  // every mount's number -> its place
 }
 
 // hiddenEntry is a name in a directory on which something hidden is mounted.
@@ -42,47 +43,57 @@ var pseudoTypes = map[string]bool{
 	"fuse." + fsType: true,
 }
 
-// newHiddenMounts reads the mount table and follows its changes until close.
+// newHiddenMounts reads the mount table.
 func newHiddenMounts() *hiddenMounts {
-	h := &hiddenMounts{stop: make(chan struct{}), done: make(chan struct{})}
+	h := &hiddenMounts{}
 	h.refresh()
-	go h.follow()
 	return h
 }
 
-func (h *hiddenMounts) close() {
-	close(h.stop)
-	<-h.done
-}
-
 // device tells whether the whole file system is hidden.
-func (h *hiddenMounts) device(id uint64) bool { return h.now.Load().devices[id] }
+func (h *hiddenMounts) device(id deviceID) bool { return h.now.Load().devices[id.dev] }
 
-// parent tells whether some entry of the directory is hidden.
-func (h *hiddenMounts) parent(dev, ino uint64) bool {
-	return h.now.Load().parents[[2]uint64{dev, ino}]
+// parent tells whether some entry of directory n is hidden.
+func (h *hiddenMounts) parent(n *localNode) bool {
+	return h.now.Load().parents[[2]uint64{n.dev.id.dev, n.ino}]
 }
 
-// entry tells whether something hidden is mounted on name in the directory.
-func (h *hiddenMounts) entry(dev, ino uint64, name string) bool {
+// entry tells whether something hidden is mounted on name in directory n.
+func (h *hiddenMounts) entry(n *localNode, name string) bool {
 	s := h.now.Load()
-	return s.parents[[2]uint64{dev, ino}] && s.entries[hiddenEntry{dev, ino, name}]
+	return s.parents[[2]uint64{n.dev.id.dev, n.ino}] && s.entries[hiddenEntry{n.dev.id.dev, n.ino, name}]
 }
 
-// refresh reads the mount table anew.
-func (h *hiddenMounts) refresh() {
+// refresh reads the mount table anew and gives the places where a mount has come or
+// gone; where none can be told, since numbers are used again, it gives all places.
+func (h *hiddenMounts) refresh() (changed []string) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		h.now.CompareAndSwap(nil, &hiddenSnapshot{})
-		return
+		return nil
 	}
 	defer f.Close()
-	h.now.Store(snapshotHidden(f))
+	now := snapshotHidden(f)
+	old := h.now.Swap(now)
+	if old == nil {
+		return nil
+	}
+	for _, pair := range [][2]map[string]string{{old.mounts, now.mounts}, {now.mounts, old.mounts}} {
+		for number, place := range pair[0] {
+			if pair[1][number] != place {
+				changed = append(changed, place)
+			}
+		}
+	}
+	if len(changed) == 0 {
+		changed = slices.Collect(maps.Values(now.mounts))
+	}
+	return changed
 }
 
 // snapshotHidden reads a mount table in the form of proc_pid_mountinfo(5).
 func snapshotHidden(r io.Reader) *hiddenSnapshot {
-	s := &hiddenSnapshot{devices: map[uint64]bool{}, entries: map[hiddenEntry]bool{}, parents: map[[2]uint64]bool{}}
+	s := &hiddenSnapshot{devices: map[uint64]bool{}, entries: map[hiddenEntry]bool{}, parents: map[[2]uint64]bool{}, mounts: map[string]string{}}
 	var points, remote []string
 	for sc := bufio.NewScanner(r); sc.Scan(); {
 		fields, tail, ok := strings.Cut(sc.Text(), " - ")
@@ -92,6 +103,7 @@ func snapshotHidden(r io.Reader) *hiddenSnapshot {
 		}
 		typ, _, _ := strings.Cut(tail, " ")
 		point := unescapeOctal(f[4])
+		s.mounts[f[0]] = point
 		if !pseudoTypes[typ] {
 			if strings.HasPrefix(typ, "fuse") || strings.HasPrefix(typ, "nfs") || typ == "cifs" || typ == "smb3" || typ == "9p" {
 				remote = append(remote, point+"/")
@@ -153,26 +165,4 @@ func unescapeOctal(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
-}
-
-// follow waits for changes of the mount table, as proc_pid_mounts(5) describes.
-func (h *hiddenMounts) follow() {
-	defer close(h.done)
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	for {
-		fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLPRI | unix.POLLERR}}
-		n, err := unix.Poll(fds, 500)
-		select {
-		case <-h.stop:
-			return
-		default:
-		}
-		if n > 0 && err == nil {
-			h.refresh()
-		}
-	}
 }

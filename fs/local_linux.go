@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,6 +31,9 @@ type localTree struct {
 	watch   *watcher // nil where the kernel does not report changes
 	backing backingRegistry
 	root    *localNode
+
+	stopFollowing *os.File      // closed to end follow
+	followed      chan struct{} // closed when it has ended
 }
 
 // localNode is one file or directory of a real file system. It holds no path and
@@ -50,24 +54,49 @@ type localNode struct {
 	last int        // descriptor (O_PATH) of a file that lost its name; 0 if none
 }
 
-// child gives the node for what st describes, found as an entry of n.
-func (n *localNode) child(ctx context.Context, st *unix.Statx_t, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+// child gives the node for what st describes, found as name in n, which is open at
+// dirfd. A file without a name yet has "".
+func (n *localNode) child(ctx context.Context, dirfd int, name string, st *unix.Statx_t, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	dev, errno := n.deviceOf(st)
 	if errno != 0 {
 		return nil, errno
 	}
 	c := &localNode{tree: n.tree, dev: dev, ino: st.Ino}
 	c.dir.fd = -1
-	c.fillAttr(st, &out.Attr)
-	t := n.timeout()
-	out.SetEntryTimeout(t)
-	out.SetAttrTimeout(t)
-	ch := n.NewInode(ctx, c, fusefs.StableAttr{
+	id := fusefs.StableAttr{
 		Mode: uint32(st.Mode) & syscall.S_IFMT,
-		Ino:  out.Attr.Ino,
+		Ino:  n.tree.inos.number(dev.slot, dev.id, st.Ino),
 		Gen:  generation(st),
-	})
-	return ch, 0
+	}
+	attrs := n.timeout()
+	if id.Mode == syscall.S_IFDIR {
+		if known := n.known(name, id); known != nil {
+			c = known
+		}
+		// Changes of a directory itself are reported by its own handle, and may have come
+		// before it was registered.
+		if n.tree.watch.addEntry(c, n, dirfd, name) && statxAt(dirfd, name, 0, st) != 0 {
+			return nil, syscall.ENOENT
+		}
+		attrs = c.timeout()
+	} else if st.Nlink > 1 {
+		attrs = unwatchedTimeout // it may change under a name that nobody here knows
+	}
+	c.fillAttr(st, &out.Attr)
+	out.SetEntryTimeout(n.timeout())
+	out.SetAttrTimeout(attrs)
+	return n.NewInode(ctx, c, id), 0
+}
+
+// known gives the node that already hangs at name below n, if it is the one with
+// that identity.
+func (n *localNode) known(name string, id fusefs.StableAttr) *localNode {
+	ch := n.GetChild(name)
+	if ch == nil || ch.StableAttr() != id {
+		return nil
+	}
+	c, _ := ch.Operations().(*localNode)
+	return c
 }
 
 // generation tells apart two files that had the same inode number one after the
@@ -91,7 +120,9 @@ func (n *localNode) deviceOf(st *unix.Statx_t) (*device, syscall.Errno) {
 	return n.tree.devices.get(n.tree, id), 0
 }
 
-func statxDev(st *unix.Statx_t) uint64 { return unix.Mkdev(st.Dev_major, st.Dev_minor) }
+func statxDev(st *unix.Statx_t) deviceID {
+	return deviceID{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Mnt_id}
+}
 
 // timeout tells how long the kernel may remember entries of n and their attributes.
 func (n *localNode) timeout() time.Duration {
@@ -101,10 +132,13 @@ func (n *localNode) timeout() time.Duration {
 	return unwatchedTimeout
 }
 
-// attrTimeout is timeout for a node's own attributes: changes to it are reported
-// through its parent.
-func (n *localNode) attrTimeout() time.Duration {
-	if _, p := n.Parent(); p != nil {
+// attrTimeout is how long the kernel may remember the attributes of n, which are st.
+// Changes to a file are reported through its parent.
+func (n *localNode) attrTimeout(st *unix.Statx_t) time.Duration {
+	if n.IsDir() {
+		return n.timeout()
+	}
+	if _, p := n.Parent(); p != nil && st.Nlink <= 1 {
 		if parent, ok := p.Operations().(*localNode); ok {
 			return parent.timeout()
 		}
@@ -129,7 +163,7 @@ func (n *localNode) fillAttr(st *unix.Statx_t, a *fuse.Attr) {
 
 // Lookup finds name below n.
 func (n *localNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	if n.tree.hidden.entry(n.dev.id, n.ino, name) {
+	if n.tree.hidden.entry(n, name) {
 		return nil, syscall.ENOENT
 	}
 	fd, errno := n.acquire()
@@ -138,13 +172,19 @@ func (n *localNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	}
 	defer n.release()
 	var st unix.Statx_t
-	if errno := statxAt(fd, name, &st); errno != 0 {
+	// The kernel holds the directory's lock while it waits for us, so a dead server
+	// must not be asked about the root of its mount.
+	errno = statxAt(fd, name, unix.AT_STATX_DONT_SYNC, &st)
+	if errno == 0 && statxDev(&st) == n.dev.id && !n.dev.trusted {
+		errno = statxAt(fd, name, 0, &st)
+	}
+	if errno != 0 {
 		if errno == syscall.ENOENT {
 			out.SetEntryTimeout(n.timeout())
 		}
 		return nil, errno
 	}
-	return n.child(ctx, &st, out)
+	return n.child(ctx, fd, name, &st, out)
 }
 
 // Getattr describes n, through an open descriptor where there is one: that also
@@ -156,7 +196,7 @@ func (n *localNode) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse.
 		return errno
 	}
 	n.fillAttr(&st, &out.Attr)
-	out.SetTimeout(n.attrTimeout())
+	out.SetTimeout(n.attrTimeout(&st))
 	return 0
 }
 
@@ -192,7 +232,7 @@ func (n *localNode) statByName(st *unix.Statx_t) syscall.Errno {
 		return errno
 	}
 	defer parent.release()
-	if errno := statxAt(fd, name, st); errno != 0 {
+	if errno := statxAt(fd, name, 0, st); errno != 0 {
 		return stale(errno)
 	}
 	return n.verify(st)
@@ -228,109 +268,6 @@ func stale(errno syscall.Errno) syscall.Errno {
 		return syscall.ESTALE
 	}
 	return errno
-}
-
-// pathFd opens n itself with O_PATH, whatever it is, never following a link. The
-// caller closes it.
-func (n *localNode) pathFd() (int, syscall.Errno) {
-	if n.IsDir() {
-		fd, errno := n.acquire()
-		if errno != 0 {
-			return -1, errno
-		}
-		defer n.release()
-		return dupFd(fd)
-	}
-	if fd, ok := n.heldFd(); ok {
-		return fd, 0
-	}
-	return n.openByName(unix.O_PATH)
-}
-
-// openByName opens n through its name.
-func (n *localNode) openByName(flags int) (int, syscall.Errno) {
-	name, parent, errno := n.parent()
-	if errno != 0 {
-		return -1, errno
-	}
-	pfd, errno := parent.acquire()
-	if errno != 0 {
-		return -1, errno
-	}
-	defer parent.release()
-	return n.openVerified(pfd, name, flags)
-}
-
-// heldFd duplicates a descriptor that is open on file n already: that of a handle,
-// or the one that was kept when n lost its name.
-func (n *localNode) heldFd() (int, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	fd := n.last
-	if n.file != nil && len(n.file.handles) > 0 {
-		fd = n.file.handles[0].fd
-	}
-	if fd == 0 {
-		return -1, false
-	}
-	fd, errno := dupFd(fd)
-	return fd, errno == 0
-}
-
-// keep opens the entry called name, if the kernel knows it, before it loses that
-// name: it may be open, mapped, on its way to be opened, or somebody's working
-// directory. undo is for when the name stays after all.
-func (n *localNode) keep(name string) (undo func()) {
-	ch := n.GetChild(name)
-	if ch == nil {
-		return func() {}
-	}
-	c, ok := ch.Operations().(*localNode)
-	if !ok {
-		return func() {}
-	}
-	if c.IsDir() {
-		c.pin(true)
-		return func() { c.pin(false) }
-	}
-	fd, errno := c.pathFd()
-	if errno != 0 {
-		return func() {}
-	}
-	c.setLast(fd)
-	return func() { c.setLast(0) }
-}
-
-func (n *localNode) setLast(fd int) {
-	n.mu.Lock()
-	old := n.last
-	n.last = fd
-	n.mu.Unlock()
-	if old != 0 {
-		unix.Close(old)
-	}
-}
-
-// openVerified opens name with flags, without following a link and without
-// blocking, and makes sure that it is n.
-func (n *localNode) openVerified(dirfd int, name string, flags int) (int, syscall.Errno) {
-	fd, errno := openat(dirfd, name, flags|unix.O_NOFOLLOW, 0)
-	if errno != 0 {
-		if errno == syscall.ELOOP {
-			return -1, syscall.ESTALE
-		}
-		return -1, stale(errno)
-	}
-	var st unix.Statx_t
-	if errno = statxFd(fd, &st); errno == 0 {
-		errno = n.verify(&st)
-	}
-	if errno != 0 {
-		unix.Close(fd)
-		return -1, errno
-	}
-	n.setid.Store(st.Mode&(unix.S_ISUID|unix.S_ISGID) != 0)
-	return fd, 0
 }
 
 // Readlink gives what the symbolic link n says.

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,10 +18,11 @@ import (
 type posixLocks map[uint64]*lockOwner
 
 type lockOwner struct {
-	fd   int
-	pid  uint32
-	via  *localFile // the handle that last locked
-	held []fuse.FileLock
+	fd     int
+	writes bool // fd is open for writing
+	pid    uint32
+	via    *localFile // the handle that last locked
+	held   []fuse.FileLock
 }
 
 const fuseFlock = 1 << 0 // FUSE_LK_FLOCK
@@ -90,22 +92,33 @@ func (f *localFile) setlk(owner uint64, lk *fuse.FileLock, flags uint32) syscall
 		if lk.Typ == unix.F_UNLCK {
 			return 0
 		}
-		fd, errno := f.lockFd()
+		fd, writes, errno := f.lockFd()
 		if errno != 0 {
 			return errno
 		}
-		o = &lockOwner{fd: fd, pid: lk.Pid}
+		o = &lockOwner{fd: fd, writes: writes, pid: lk.Pid}
 		if s.locks == nil {
 			s.locks = make(posixLocks)
 		}
 		s.locks[owner] = o
 	}
 	o.via = f
+	if lk.Typ == unix.F_WRLCK && !o.writes {
+		if errno := o.upgrade(f); errno != 0 {
+			return errno
+		}
+	}
 	fl := flockT(lk)
-	if err := unix.FcntlFlock(uintptr(o.fd), unix.F_OFD_SETLK, &fl); err != nil {
+	err := unix.FcntlFlock(uintptr(o.fd), unix.F_OFD_SETLK, &fl)
+	if err != nil {
 		if err == unix.EACCES {
 			err = unix.EAGAIN
 		}
+		if err == unix.EAGAIN && s.locks.dropDead(owner) {
+			err = unix.FcntlFlock(uintptr(o.fd), unix.F_OFD_SETLK, &fl)
+		}
+	}
+	if err != nil {
 		if len(o.held) == 0 {
 			unix.Close(o.fd)
 			delete(s.locks, owner)
@@ -119,19 +132,47 @@ func (f *localFile) setlk(owner uint64, lk *fuse.FileLock, flags uint32) syscall
 	return 0
 }
 
-// lockFd opens the file anew, for reading and writing where that is allowed, for
-// an owner may lock for both through different handles.
-func (f *localFile) lockFd() (int, syscall.Errno) {
-	path := procPath(f.fd)
-	if fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0); err == nil {
-		return fd, 0
-	}
+// lockFd opens the file anew as f has it open, or for writing too if somebody writes
+// anyway: a descriptor for writing keeps others from executing the file.
+func (f *localFile) lockFd() (fd int, writes bool, errno syscall.Errno) {
 	mode, err := unix.FcntlInt(uintptr(f.fd), unix.F_GETFL, 0)
 	if err != nil {
-		return -1, toErrno(err)
+		return -1, false, toErrno(err)
 	}
-	fd, err := unix.Open(path, mode&unix.O_ACCMODE|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	return fd, toErrno(err)
+	path := procPath(f.fd)
+	if slices.ContainsFunc(f.node.file.handles, func(h *localFile) bool { return h.modified }) {
+		if fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0); err == nil {
+			return fd, true, 0
+		}
+	}
+	mode &= unix.O_ACCMODE
+	fd, err = unix.Open(path, mode|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err == unix.EACCES { // opened before its mode forbade it
+		fd, errno = dupFd(f.fd)
+		return fd, mode != unix.O_RDONLY, errno
+	}
+	return fd, mode != unix.O_RDONLY, toErrno(err)
+}
+
+// upgrade moves the locks of o to a descriptor that can hold write locks. They are
+// free for a moment; what somebody else takes then is lost to o, and EAGAIN says so.
+func (o *lockOwner) upgrade(f *localFile) syscall.Errno {
+	fd, writes, errno := f.lockFd()
+	if errno != 0 {
+		return errno
+	}
+	unix.Close(o.fd)
+	o.fd, o.writes = fd, writes
+	held := o.held
+	o.held = nil
+	for i := range held {
+		fl := flockT(&held[i])
+		if err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &fl); err != nil {
+			return toErrno(err)
+		}
+		o.held = append(o.held, held[i])
+	}
+	return 0
 }
 
 func (f *localFile) flock(typ uint32) syscall.Errno {
@@ -218,6 +259,19 @@ func (n *localNode) dropLocks(owner uint64) {
 		unix.Close(o.fd)
 		delete(n.file.locks, owner)
 	}
+}
+
+// dropDead drops the locks of processes that have ended without a FLUSH, their handle
+// living on in a child. It tells whether there were any.
+func (l posixLocks) dropDead(except uint64) (dropped bool) {
+	for id, o := range l {
+		if id != except && o.via.noFlush && o.pid != 0 && unix.Kill(int(o.pid), 0) == unix.ESRCH {
+			unix.Close(o.fd)
+			delete(l, id)
+			dropped = true
+		}
+	}
+	return dropped
 }
 
 // dropLocksOf drops the record locks of the owners that last locked through f.

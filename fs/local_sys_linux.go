@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const statxMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
+const statxMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | unix.STATX_MNT_ID | unix.STATX_MNT_ID_UNIQUE
 
 // statxAt describes name in dirfd without following a link or mounting anything.
-// It allocates nothing.
-func statxAt(dirfd int, name string, st *unix.Statx_t) syscall.Errno {
+// flags may be AT_STATX_DONT_SYNC. It allocates nothing.
+func statxAt(dirfd int, name string, flags int, st *unix.Statx_t) syscall.Errno {
 	var buf [256]byte
 	if len(name) >= len(buf) {
 		return syscall.ENAMETOOLONG
@@ -20,7 +20,7 @@ func statxAt(dirfd int, name string, st *unix.Statx_t) syscall.Errno {
 	copy(buf[:], name)
 	for {
 		_, _, e := syscall.Syscall6(unix.SYS_STATX, uintptr(dirfd), uintptr(unsafe.Pointer(&buf[0])),
-			unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, statxMask, uintptr(unsafe.Pointer(st)), 0)
+			uintptr(flags|unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT), statxMask, uintptr(unsafe.Pointer(st)), 0)
 		if e != syscall.EINTR {
 			return e
 		}

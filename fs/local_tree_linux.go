@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"syscall"
 
@@ -56,13 +57,28 @@ func (t *localTree) mounted(s *fuse.Server) {
 	t.backing = s
 	t.hidden.refresh() // our own mount is in the table now
 	t.watch.start()
+	stop, end, err := os.Pipe()
+	if err != nil {
+		return
+	}
+	t.stopFollowing, t.followed = end, make(chan struct{})
+	go func() {
+		defer stop.Close()
+		t.follow(stop)
+	}()
 }
 
 func (t *localTree) close() {
 	t.watch.close()
-	t.hidden.close()
+	if t.stopFollowing != nil {
+		t.stopFollowing.Close()
+		<-t.followed
+	}
 	t.dirs.closeAll()
+	t.root.mu.Lock()
+	defer t.root.mu.Unlock()
 	unix.Close(t.root.dir.fd)
+	t.root.dir.fd = -1
 }
 
 // open gives the node of the tree's root as an entry of parent.
@@ -73,6 +89,8 @@ func (t *localTree) open(ctx context.Context, parent *fixedDir, name string, out
 		return nil, errno
 	}
 	t.root.fillAttr(&st, &out.Attr)
+	out.SetEntryTimeout(lastingTimeout)
+	out.SetAttrTimeout(t.root.timeout())
 	return parent.NewPersistentInode(ctx, t.root, t.rootAttr()), 0
 }
 

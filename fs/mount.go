@@ -98,7 +98,7 @@ func mountOptions(cfg *Config, logger *log.Logger) *fuse.MountOptions {
 		FsName:               fsType,
 		AllowOther:           cfg.AllowOther,
 		MaxWrite:             1 << 20,
-		MaxBackground:        64,
+		MaxBackground:        1024, // reads that hang on one dead server must not keep out the others
 		MaxStackDepth:        2,
 		EnableLocks:          true,
 		EnableSymlinkCaching: true,

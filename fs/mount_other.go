@@ -12,6 +12,8 @@ import (
 
 const extraCapabilities = 0
 
+func setxattrKillsSetgid(*fuse.SetXAttrIn) bool { return false }
+
 func clearUmask() { syscall.Umask(0) }
 
 func kernelNeedsNoOpendir(*fuse.Server) bool { return false }

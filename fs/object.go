@@ -84,15 +84,16 @@ func (t *tree) openVolume(ctx context.Context, parent *fixedDir, s sdpath.Servic
 // changed object is another file to the kernel: pages, sizes and open handles of
 // two versions never meet. Ino and Gen together are 126 bits of SHA-256.
 func (s *store) identity(name string, e *backends.Entry) fusefs.StableAttr {
-	a := fusefs.StableAttr{Mode: syscall.S_IFDIR}
-	id := cache.NewID(s.key, name, "")
+	mode, version := uint32(syscall.S_IFDIR), ""
 	if e.Kind == backends.File {
-		a.Mode = syscall.S_IFREG
-		v := cache.NewID(s.key, name, e.Version)
-		a.Gen = binary.LittleEndian.Uint64(v[:8])
+		mode, version = syscall.S_IFREG, e.Version
 	}
-	a.Ino = inoCloud | binary.LittleEndian.Uint64(id[:8])&(inoCloud-1)
-	return a
+	id, v := cache.NewID(s.key, name, ""), cache.NewID(s.key, name, version)
+	return fusefs.StableAttr{
+		Mode: mode,
+		Ino:  inoCloud | binary.LittleEndian.Uint64(id[:8])&(inoCloud-1),
+		Gen:  binary.LittleEndian.Uint64(v[8:]),
+	}
 }
 
 // objectNode is a file (one version of it) or folder of a store.
@@ -105,6 +106,8 @@ type objectNode struct {
 	listed atomic.Int64 // folder: when the listing that was last read began (Unix, ns)
 	misses atomic.Int32 // folder: lookups that no listing could answer
 	opened atomic.Bool  // file: the kernel may hold pages of it
+
+	locks atomic.Pointer[fileLocks] // file: nil before the first
 }
 
 // name gives the node's name in its store; false where it has none any more.
@@ -184,6 +187,9 @@ func (n *objectNode) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse
 
 // Lookup finds name in folder n, from a listing if there is one.
 func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	if len(name) > maxName {
+		return nil, syscall.ENAMETOOLONG
+	}
 	dir, ok := n.name()
 	if !ok {
 		return nil, syscall.ESTALE
@@ -209,7 +215,8 @@ const (
 	listUpTo  = 5000
 )
 
-// find describes name in folder dir, asking the store if nothing is known.
+// find describes name in folder dir, asking the store if nothing is known. A name
+// that is a file and a folder is the folder, as in listings.
 func (n *objectNode) find(ctx context.Context, dir, name string) (backends.Entry, error) {
 	if e, err := n.known(dir, name); err != errUnknown {
 		return e, err
@@ -229,7 +236,11 @@ func (n *objectNode) find(ctx context.Context, dir, name string) (backends.Entry
 			}
 		}
 	}
-	e, err := n.store.backend.Stat(ctx, join(dir, name))
+	stat := n.store.backend.Stat
+	if d, ok := n.store.backend.(backends.DirStater); ok {
+		stat = d.StatDir
+	}
+	e, err := stat(ctx, join(dir, name))
 	if err != nil {
 		return e, err
 	}

@@ -63,9 +63,12 @@ func (n *objectNode) list(dir string) *cache.DirReader {
 	})
 }
 
+// maxName is the length in bytes of the longest name that POSIX programs expect.
+const maxName = 255
+
 // showable tells whether POSIX can hold a name.
 func showable(name string) bool {
-	return name != "" && name != "." && name != ".." && len(name) <= 255 && !strings.ContainsAny(name, "/\x00")
+	return name != "" && name != "." && name != ".." && len(name) <= maxName && !strings.ContainsAny(name, "/\x00")
 }
 
 // Readdirent gives the next entry, nil at the end. It is good until the next call.

@@ -64,25 +64,32 @@ func (f *objectFile) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 
 // Release closes the file.
 func (f *objectFile) Release(ctx context.Context) syscall.Errno {
+	f.unlock()
 	f.reader.Close()
 	return 0
 }
 
-// Getxattr answers the attributes of sd.
+// Getxattr answers the attributes of sd. What has no name any more has no URI.
 func (n *objectNode) Getxattr(ctx context.Context, attr string, dest []byte) (uint32, syscall.Errno) {
-	name, ok := n.name()
-	if !ok {
-		return 0, syscall.ESTALE
-	}
 	switch {
 	case attr == uriAttr:
-		return answerXattr(n.store.uri+name, dest)
+		if name, ok := n.name(); ok {
+			return answerXattr(n.store.uri+name, dest)
+		}
 	case attr == "user.sd.etag" && n.entry.Version != "":
 		return answerXattr(n.entry.Version, dest)
 	case attr == "user.sd.state" && !n.IsDir():
 		return answerXattr("clean", dest)
 	}
 	return 0, noAttr
+}
+
+// Access refuses to write anything and to run a file.
+func (n *objectNode) Access(ctx context.Context, mask uint32) syscall.Errno {
+	if mask&accessExec != 0 && !n.IsDir() {
+		return syscall.EACCES
+	}
+	return n.readOnly.Access(ctx, mask)
 }
 
 // Statfs tells of endless room: no service says how much there is.
@@ -104,5 +111,6 @@ var _ interface {
 	fusefs.NodeOpendirHandler
 	fusefs.NodeOpener
 	fusefs.NodeGetxattrer
+	fusefs.NodeAccesser
 	fusefs.NodeStatfser
 } = (*objectNode)(nil)

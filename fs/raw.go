@@ -9,11 +9,12 @@ import (
 
 // raw wraps go-fuse's bridge. It counts requests, serves directories without
 // OPENDIR (dirhandles.go), lets a node set the timeout of its own negative
-// answer, and carries three facts that the node API drops, in fields that the
+// answer, and carries four facts that the node API drops, in fields that the
 // operation in question does not use otherwise:
 //
 //	CREATE, MKDIR, MKNOD: the caller's umask, in the mode (see splitMode)
-//	WRITE:                the write flags, in Pid (see writeFlagsOf)
+//	WRITE:                the write flags and O_APPEND, in Pid (see writeFlagsOf)
+//	SETXATTR:             "clear set-group-ID too", in the flags (see aclKillsSetgid)
 //	FLUSH:                the lock owner, in Uid and Gid (see lockOwnerOf)
 type raw struct {
 	fuse.RawFileSystem
@@ -72,13 +73,14 @@ const (
 	opFallocate
 	opLseek
 	opCopyFileRange
+	opStatx
 	opEnd
 )
 
 var opNames = [opEnd]string{
 	"LOOKUP", "FORGET", "GETATTR", "SETATTR", "READLINK", "SYMLINK", "MKNOD", "MKDIR", "UNLINK", "RMDIR", "RENAME", "LINK",
 	"OPEN", "READ", "WRITE", "STATFS", "RELEASE", "FSYNC", "SETXATTR", "GETXATTR", "LISTXATTR", "REMOVEXATTR", "FLUSH",
-	"OPENDIR", "READDIR", "RELEASEDIR", "FSYNCDIR", "LOCK", "ACCESS", "CREATE", "IOCTL", "FALLOCATE", "LSEEK", "COPY_FILE_RANGE",
+	"OPENDIR", "READDIR", "RELEASEDIR", "FSYNCDIR", "LOCK", "ACCESS", "CREATE", "IOCTL", "FALLOCATE", "LSEEK", "COPY_FILE_RANGE", "STATX",
 }
 
 // snapshot gives the counts that are not zero.
@@ -177,6 +179,9 @@ func (r *raw) ListXAttr(cancel <-chan struct{}, h *fuse.InHeader, dest []byte) (
 
 func (r *raw) SetXAttr(cancel <-chan struct{}, in *fuse.SetXAttrIn, attr string, data []byte) fuse.Status {
 	r.counts[opSetxattr].Add(1)
+	if setxattrKillsSetgid(in) {
+		in.Flags |= aclKillsSetgid
+	}
 	return r.RawFileSystem.SetXAttr(cancel, in, attr, data)
 }
 
@@ -234,13 +239,13 @@ func (r *raw) Release(cancel <-chan struct{}, in *fuse.ReleaseIn) {
 
 func (r *raw) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	r.counts[opWrite].Add(1)
-	in.Pid = in.WriteFlags
+	in.Pid = in.WriteFlags | in.Flags&syscall.O_APPEND
 	return r.RawFileSystem.Write(cancel, in, data)
 }
 
 func (r *raw) Writev(cancel <-chan struct{}, in *fuse.WriteIn, data [][]byte) (uint32, fuse.Status) {
 	r.counts[opWrite].Add(1)
-	in.Pid = in.WriteFlags
+	in.Pid = in.WriteFlags | in.Flags&syscall.O_APPEND
 	return r.RawFileSystem.Writev(cancel, in, data)
 }
 
@@ -298,6 +303,11 @@ func (r *raw) ReleaseDir(in *fuse.ReleaseIn) {
 func (r *raw) FsyncDir(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	r.counts[opFsyncdir].Add(1)
 	return r.RawFileSystem.FsyncDir(cancel, in)
+}
+
+func (r *raw) Statx(cancel <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxOut) fuse.Status {
+	r.counts[opStatx].Add(1)
+	return r.RawFileSystem.Statx(cancel, in, out)
 }
 
 func (r *raw) StatFs(cancel <-chan struct{}, h *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {

@@ -59,6 +59,23 @@ func (readOnly) Setxattr(context.Context, string, []byte, uint32) syscall.Errno 
 // Removexattr refuses.
 func (readOnly) Removexattr(context.Context, string) syscall.Errno { return syscall.EROFS }
 
+// What access(2) asks for.
+const (
+	accessWrite = 2
+	accessExec  = 1
+)
+
+// Access refuses to write. The kernel asks on mounts that root alone may enter.
+func (readOnly) Access(ctx context.Context, mask uint32) syscall.Errno {
+	if mask&accessWrite != 0 {
+		return syscall.EROFS
+	}
+	return 0
+}
+
+// Fsync succeeds: nothing is ever dirty.
+func (readOnly) Fsync(context.Context, fusefs.FileHandle, uint32) syscall.Errno { return 0 }
+
 var _ interface {
 	fusefs.NodeMkdirer
 	fusefs.NodeMknoder
@@ -71,4 +88,6 @@ var _ interface {
 	fusefs.NodeSetattrer
 	fusefs.NodeSetxattrer
 	fusefs.NodeRemovexattrer
+	fusefs.NodeAccesser
+	fusefs.NodeFsyncer
 } = readOnly{}

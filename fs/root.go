@@ -17,6 +17,10 @@ import (
 // come and go by commands of other processes.
 const fixedTimeout = time.Second
 
+// lastingTimeout is for local/ and this device in it: they stay, but for a rename of
+// the device, upon which the old name goes on to lead here for that long.
+const lastingTimeout = time.Minute
+
 // fixedDir is a folder that sd makes up: the root, local/ and one per service.
 // What is in it comes from memory; no provider is ever asked.
 type fixedDir struct {
@@ -113,6 +117,9 @@ func (t *tree) newRoot() *fixedDir {
 		return names
 	}
 	root.open = func(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+		if name == "local" {
+			out.SetEntryTimeout(lastingTimeout)
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if subdirs[name] == nil {

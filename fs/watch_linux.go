@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +23,7 @@ type watcher struct {
 	pid  int32
 	wake chan struct{}
 	stop chan struct{}
+	ends [2]int // a pipe, whose writing end close closes for the sake of poll
 	done sync.WaitGroup
 	log  *slog.Logger
 
@@ -33,6 +32,9 @@ type watcher struct {
 	pending  map[change]changeKind // to tell soon
 	writing  map[change]changeKind // to tell at leisure
 	overflow bool
+
+	tellMu  sync.Mutex
+	telling map[*localNode]map[string]changeKind // directories being told, and what came since
 }
 
 // change is a name in a directory at which something happened; "." is the
@@ -58,9 +60,9 @@ const (
 //
 // echo is how long after that it is told again of names: a lookup that was under
 // way when the change came may have been remembered after the first time. It is
-// also how late the kernel is told of writes by a process that has the file open
-// for writing through the mount. Nearly always they came that way, so that the
-// kernel knows already, and forgetting what it knows would cost a request.
+// also how late the kernel is told of writes to a file that is open for writing
+// through the mount. Nearly always they came that way, so that the kernel knows
+// already, and forgetting what it knows would cost a request.
 const (
 	settle = 2 * time.Millisecond
 	echo   = 200 * time.Millisecond
@@ -73,8 +75,14 @@ func newWatcher(log *slog.Logger) *watcher {
 	if err != nil {
 		return nil
 	}
+	var ends [2]int
+	if unix.Pipe2(ends[:], unix.O_CLOEXEC) != nil {
+		unix.Close(fd)
+		return nil
+	}
 	return &watcher{
 		fd:      fd,
+		ends:    ends,
 		pid:     int32(os.Getpid()),
 		wake:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
@@ -82,6 +90,7 @@ func newWatcher(log *slog.Logger) *watcher {
 		dirs:    make(map[string]*localNode),
 		pending: make(map[change]changeKind),
 		writing: make(map[change]changeKind),
+		telling: make(map[*localNode]map[string]changeKind),
 	}
 }
 
@@ -101,7 +110,9 @@ func (w *watcher) close() {
 		return
 	}
 	close(w.stop)
+	unix.Close(w.ends[1])
 	w.done.Wait()
+	unix.Close(w.ends[0])
 	unix.Close(w.fd)
 }
 
@@ -117,27 +128,42 @@ func (w *watcher) listen(flags uint, also uint64, fd int) bool {
 	return unix.FanotifyMark(w.fd, flags, entryEvents|fileEvents|unix.FAN_ONDIR|also, unix.AT_FDCWD, procPath(fd)) == nil
 }
 
-// add registers directory n, open at fd. From its return on changes in n are
-// reported and its entries may be remembered for long.
+// add registers directory n, open at fd. From its return on changes in n and of n
+// are reported, and may be remembered for long.
 func (w *watcher) add(n *localNode, fd int) {
 	n.dev.learn(n.tree, fd)
 	if w == nil || !n.dev.watched || n.dir.watched.Load() {
 		return
 	}
-	h, _, err := unix.NameToHandleAt(fd, "", unix.AT_EMPTY_PATH)
-	if err != nil {
-		return
-	}
-	var s unix.Statfs_t
-	if unix.Fstatfs(fd, &s) != nil {
-		return
-	}
 	if !isRoot && !w.listen(unix.FAN_MARK_ADD|unix.FAN_MARK_ONLYDIR, unix.FAN_EVENT_ON_CHILD, fd) {
 		return // as many as fs.fanotify.max_user_marks allows
 	}
+	if h, _, err := unix.NameToHandleAt(fd, "", unix.AT_EMPTY_PATH); err == nil {
+		w.register(n, h)
+	}
+}
+
+// addEntry registers directory n, which is name in parent, open at dirfd, where that
+// takes no descriptor of n. It tells whether n was not registered before and is now.
+func (w *watcher) addEntry(n, parent *localNode, dirfd int, name string) bool {
+	if w == nil || !isRoot || n.dir.watched.Load() || n.dev != parent.dev || !n.dev.watched {
+		return false
+	}
+	h, _, err := unix.NameToHandleAt(dirfd, name, 0)
+	if err != nil {
+		return false
+	}
+	w.register(n, h)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.dir.found = change{parent, name}
+	return true
+}
+
+func (w *watcher) register(n *localNode, h unix.FileHandle) {
 	key := make([]byte, 0, 12+h.Size())
-	key = binary.NativeEndian.AppendUint32(key, uint32(s.Fsid.Val[0]))
-	key = binary.NativeEndian.AppendUint32(key, uint32(s.Fsid.Val[1]))
+	key = binary.NativeEndian.AppendUint32(key, uint32(n.dev.fsid.Val[0]))
+	key = binary.NativeEndian.AppendUint32(key, uint32(n.dev.fsid.Val[1]))
 	key = binary.NativeEndian.AppendUint32(key, uint32(h.Type()))
 	key = append(key, h.Bytes()...)
 
@@ -172,12 +198,10 @@ func (w *watcher) read() {
 	defer w.done.Done()
 	buf := make([]byte, 256<<10)
 	for {
-		fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
-		_, err := unix.Poll(fds, 250)
-		select {
-		case <-w.stop:
+		fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}, {Fd: int32(w.ends[0]), Events: unix.POLLIN}}
+		_, err := unix.Poll(fds, -1)
+		if fds[1].Revents != 0 {
 			return
-		default:
 		}
 		if err != nil || fds[0].Revents == 0 {
 			continue
@@ -243,7 +267,7 @@ func (w *watcher) gather(buf []byte) (any bool) {
 		switch {
 		case mask&entryEvents != 0:
 			w.pending[c] |= changedFile | changedEntry
-		case mask&unix.FAN_ATTRIB == 0 && c.writtenBy(int32(binary.NativeEndian.Uint32(event[20:]))):
+		case mask&unix.FAN_ATTRIB == 0 && c.beingWritten():
 			w.writing[c] |= changedFile
 		default:
 			w.pending[c] |= changedFile
@@ -273,89 +297,15 @@ func (w *watcher) place(rec []byte) (*localNode, string) {
 	if dir == nil {
 		return nil, ""
 	}
+	if dir.Forgotten() && dir.dir.found.dir != nil {
+		// Two lookups met, and the other one's node was taken.
+		if other := dir.dir.found.node(); other != nil && other.ino == dir.ino {
+			dir = other
+		}
+	}
 	name := rec[header+fsid+handle+n : size]
 	if i := bytes.IndexByte(name, 0); i >= 0 {
 		name = name[:i]
 	}
 	return dir, string(name)
-}
-
-// writtenBy tells whether pid has the changed file open for writing through the mount.
-func (c change) writtenBy(pid int32) bool {
-	child := c.dir.GetChild(c.name)
-	if child == nil {
-		return false
-	}
-	n, ok := child.Operations().(*localNode)
-	return ok && n.writtenBy(pid)
-}
-
-// notify tells the kernel until close.
-func (w *watcher) notify() {
-	defer w.done.Done()
-	again := make(map[change]changeKind)
-	var timer <-chan time.Time
-	for {
-		select {
-		case <-w.stop:
-			return
-		case <-timer:
-			w.invalidate(again)
-			again = make(map[change]changeKind)
-			timer = nil
-			continue
-		case <-w.wake:
-		}
-		soon, late := w.take()
-		w.invalidate(soon)
-		maps.Copy(again, late)
-		for c, kind := range soon {
-			if kind&changedEntry != 0 {
-				again[c] = kind
-			}
-		}
-		if timer == nil && len(again) > 0 {
-			timer = time.After(echo)
-		}
-	}
-}
-
-// take gives what to tell the kernel soon and late.
-func (w *watcher) take() (soon, late map[change]changeKind) {
-	w.mu.Lock()
-	soon, late = w.pending, w.writing
-	overflow := w.overflow
-	w.pending, w.writing, w.overflow = make(map[change]changeKind), make(map[change]changeKind), false
-	var dirs []*localNode
-	if overflow {
-		dirs = slices.Collect(maps.Values(w.dirs))
-	}
-	w.mu.Unlock()
-	for _, n := range dirs { // events were lost: anything may have changed
-		for name := range n.Children() {
-			soon[change{n, name}] = changedEntry | changedFile
-		}
-		soon[change{n, "."}] = changedEntry
-	}
-	return soon, late
-}
-
-func (w *watcher) invalidate(batch map[change]changeKind) {
-	lists := make(map[*localNode]bool)
-	for c, kind := range batch {
-		if c.name == "." {
-			lists[c.dir] = true
-			continue
-		}
-		if kind&changedEntry != 0 {
-			c.dir.NotifyEntry(c.name)
-			lists[c.dir] = true
-		}
-		if child := c.dir.GetChild(c.name); child != nil {
-			child.NotifyContent(0, 0)
-		}
-	}
-	for dir := range lists {
-		dir.NotifyContent(0, 0)
-	}
 }
