@@ -297,7 +297,7 @@ func (w *watcher) place(rec []byte) (*localNode, string) {
 	if dir == nil {
 		return nil, ""
 	}
-	if dir.Forgotten() && dir.dir.found.dir != nil {
+	if _, p := dir.Parent(); p == nil && dir.dir.found.dir != nil {
 		// Two lookups met, and the other one's node was taken.
 		if other := dir.dir.found.node(); other != nil && other.ino == dir.ino {
 			dir = other
