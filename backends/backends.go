@@ -140,6 +140,12 @@ type DirMaker interface {
 	Rmdir(ctx context.Context, name string) error
 }
 
+// A DirStater may hold a file and a directory of one name. Stat describes the file
+// then; StatDir the directory, and else it is Stat, at the same price.
+type DirStater interface {
+	StatDir(ctx context.Context, name string) (Entry, error)
+}
+
 // A Walker lists everything below prefix, flat and in key order; names are whole.
 // It starts after the name "after" ("" is the beginning), so that a walk can resume.
 type Walker interface {

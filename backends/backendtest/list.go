@@ -33,6 +33,18 @@ var listTests = []test{
 		s.wantList("both", "in")
 		s.wantFile("both", "file")
 		s.wantFile("both/in", "inner")
+		d, ok := s.Backend.(backends.DirStater)
+		if !ok {
+			return
+		}
+		for name, want := range map[string]backends.Kind{"both": backends.Dir, "both/in": backends.File, "": backends.Dir} {
+			if e, err := d.StatDir(s.ctx(), name); err != nil || e.Kind != want || e.Name != name {
+				s.Errorf("StatDir(%q): %+v, %v", name, e, err)
+			}
+		}
+		if _, err := d.StatDir(s.ctx(), "none"); !errors.Is(err, iofs.ErrNotExist) {
+			s.Errorf("StatDir of nothing: %v", err)
+		}
 	}},
 	{"EntriesAgreeWithStat", nil, func(s *store) {
 		s.seed("d/file", "hello", "d/empty", "", "d/sub/in", "x")

@@ -52,6 +52,7 @@ var _ interface {
 	backends.Remover
 	backends.Copier
 	backends.DirMaker
+	backends.DirStater
 	backends.Walker
 	backends.Counter
 	backends.HealthReporter

@@ -14,11 +14,18 @@ import (
 // Stat describes name by one HEAD and, at the same time, one LIST for the case that it
 // is a directory. Where it is both, it describes the file. A directory has no time.
 func (b *Backend) Stat(ctx context.Context, name string) (backends.Entry, error) {
-	e, err := b.stat(ctx, name)
+	e, err := b.stat(ctx, name, false)
 	return e, pathError("stat", name, err)
 }
 
-func (b *Backend) stat(ctx context.Context, name string) (backends.Entry, error) {
+// StatDir is Stat that waits for both answers: where name is both, it describes the
+// directory.
+func (b *Backend) StatDir(ctx context.Context, name string) (backends.Entry, error) {
+	e, err := b.stat(ctx, name, true)
+	return e, pathError("stat", name, err)
+}
+
+func (b *Backend) stat(ctx context.Context, name string, dirFirst bool) (backends.Entry, error) {
 	if !isKey(name) {
 		exists, err := b.isDir(ctx, name)
 		if err == nil && !exists && name != "" {
@@ -37,7 +44,7 @@ func (b *Backend) stat(ctx context.Context, name string) (backends.Entry, error)
 		dir <- reply{exists, err}
 	}()
 	e, err := b.head(ctx, name, "")
-	if err == nil {
+	if err == nil && !dirFirst {
 		return e, nil
 	}
 	select {
@@ -46,13 +53,13 @@ func (b *Backend) stat(ctx context.Context, name string) (backends.Entry, error)
 			return backends.Entry{Name: name, Kind: backends.Dir}, nil
 		}
 		// A HEAD's refusal has no body, so it cannot say why; the LIST's can.
-		if r.err != nil && !errors.Is(err, backends.ErrOffline) {
+		if err != nil && r.err != nil && !errors.Is(err, backends.ErrOffline) {
 			err = r.err
 		}
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	return backends.Entry{}, err
+	return e, err
 }
 
 // head describes the file called name; another version than wanted is ErrChanged.

@@ -185,7 +185,7 @@ func (b *Backend) Mkdir(ctx context.Context, name string) error {
 }
 
 func (b *Backend) mkdir(ctx context.Context, name string) error {
-	_, err := b.stat(ctx, name)
+	_, err := b.stat(ctx, name, false)
 	switch {
 	case err == nil:
 		err = iofs.ErrExist
