@@ -251,8 +251,7 @@ func TestDatabaseInAVolume(t *testing.T) {
 	}
 }
 
-// A handle goes on over what it has when its object is deleted or replaced. It has no
-// name any more.
+// A handle goes on over what it has when its object is deleted or replaced.
 func TestDeletedUnderAReader(t *testing.T) {
 	b := newBucket(t, "bucket", testserver.Gofakes3)
 	content := b.put(t, 3<<20, "dir/read", "dir/unread")
@@ -284,10 +283,11 @@ func TestDeletedUnderAReader(t *testing.T) {
 		return lstat(t, m.Path("s3/bucket/file")).Size == 20
 	})
 	dest := make([]byte, 200)
-	if n, err := unix.Fgetxattr(int(old.Fd()), "user.sd.uri", dest); err != unix.ENODATA {
-		t.Errorf("user.sd.uri of an old version: %q, %v, want ENODATA", dest[:max(n, 0)], err)
-	}
-	if n, err := unix.Fgetxattr(int(old.Fd()), "user.sd.etag", dest); err != nil || string(dest[:n]) == xattr(t, m.Path("s3/bucket/file"), "user.sd.etag") {
+	n, err := unix.Fgetxattr(int(old.Fd()), "user.sd.etag", dest)
+	if err != nil || string(dest[:n]) == xattr(t, m.Path("s3/bucket/file"), "user.sd.etag") {
 		t.Errorf("user.sd.etag of an old version: %q, %v", dest[:max(n, 0)], err)
+	}
+	if st, err := old.Stat(); err != nil || st.Size() != 10 {
+		t.Errorf("size of an old version: %v, %v, want 10", st, err)
 	}
 }
