@@ -35,7 +35,6 @@ github.com/hanwen/go-fuse       fs internal/mounttest scripts/*
 github.com/mattn/go-sqlite3     library
 github.com/dgraph-io/ristretto  cache
 github.com/aws/                 backends/s3
-github.com/sony/gobreaker       backends/internal/* backends/s3
 github.com/zalando/go-keyring   secrets
 filippo.io/age                  secrets
 github.com/spf13/               cmd/sd
