@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sd/internal/testserver"
 )
@@ -228,9 +229,51 @@ func TestTermination(t *testing.T) {
 	})
 }
 
+// wantReadOnly tries to change the user's own files below local/laptop of a mount.
+func (s *sandbox) wantReadOnly(mountpoint string) {
+	s.t.Helper()
+	file := filepath.Join(s.home, "docs", "file")
+	writeFile(s.t, file, "hello")
+	shown := filepath.Join(mountpoint, "local", "laptop", file)
+	if got, err := os.ReadFile(shown); err != nil || string(got) != "hello" {
+		s.t.Errorf("reading: got %q, %v", got, err)
+	}
+	for what, err := range map[string]error{
+		"create":        os.WriteFile(shown+".new", nil, 0o644),
+		"write":         os.WriteFile(shown, []byte("x"), 0o644),
+		"append":        appendTo(shown),
+		"mkdir":         os.Mkdir(shown+".new", 0o755),
+		"remove":        os.Remove(shown),
+		"remove folder": syscall.Rmdir(filepath.Dir(shown)),
+		"rename":        os.Rename(shown, shown+".new"),
+		"link":          os.Link(shown, shown+".new"),
+		"symlink":       os.Symlink("x", shown+".new"),
+		"chmod":         os.Chmod(shown, 0o600),
+		"touch":         os.Chtimes(shown, time.Time{}, time.Unix(1, 0)),
+		"truncate":      os.Truncate(shown, 0),
+		"setxattr":      syscall.Setxattr(shown, "user.x", []byte("y"), 0),
+	} {
+		if !errors.Is(err, syscall.EROFS) {
+			s.t.Errorf("%s: got %v, want EROFS", what, err)
+		}
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != "hello" {
+		s.t.Errorf("afterwards the file has %q, %v", got, err)
+	}
+}
+
+func appendTo(name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		f.Close()
+	}
+	return err
+}
+
 // TestForeground stays, logs to stderr, and tells systemd when it is ready.
 func TestForeground(t *testing.T) {
 	s := newSandbox(t)
+	s.must("device", "rename", "laptop")
 	mountpoint := filepath.Join(s.home, "mnt")
 	s.cleanUp(mountpoint)
 	name := filepath.Join(strings.TrimPrefix(s.env[2], "SD_RUNTIME_DIR="), "notify")
@@ -248,10 +291,7 @@ func TestForeground(t *testing.T) {
 	if err != nil || !strings.Contains(string(message[:n]), "READY=1") {
 		t.Errorf("got %q, %v", message[:n], err)
 	}
-	err = os.WriteFile(filepath.Join(mountpoint, "local", "x"), nil, 0o644)
-	if !errors.Is(err, syscall.EROFS) {
-		t.Errorf("writing: got %v, want EROFS", err)
-	}
+	s.wantReadOnly(mountpoint)
 	s.must("umount", mountpoint)
 	(<-done).want(t, 0, "", "msg=mounted")
 }
@@ -261,12 +301,20 @@ func TestMountedVolume(t *testing.T) {
 	server := testserver.Versitygw(t, "photos")
 	server.MustPut(t, "photos", "2024/a b.jpg", "a picture")
 	s := newSandbox(t)
-	mountpoint, pid := s.mount("-v")
+	mountpoint, pid := s.mount("-v", "--uid", "1234", "--gid", "4321", "--umask", "027")
 	s.addBucket(server, "pics", "photos")
 
 	file := filepath.Join(mountpoint, "s3", "photos", "2024", "a b.jpg")
 	if got, err := os.ReadFile(file); err != nil || string(got) != "a picture" {
 		t.Errorf("got %q, %v", got, err)
+	}
+	for name, want := range map[string]uint32{
+		file: syscall.S_IFREG | 0o440, filepath.Dir(file): syscall.S_IFDIR | 0o550, filepath.Join(mountpoint, "s3"): syscall.S_IFDIR | 0o550,
+	} {
+		var st syscall.Stat_t
+		if err := syscall.Stat(name, &st); err != nil || st.Mode != want || st.Uid != 1234 || st.Gid != 4321 {
+			t.Errorf("%s: mode %o, owner %d:%d, %v; want %o, 1234:4321", name, st.Mode, st.Uid, st.Gid, err, want)
+		}
 	}
 	s.must("path", file).want(t, 0, "s3://photos/2024/a b.jpg\n", "")
 	s.must("path", "s3://photos/2024/a b.jpg").want(t, 0, file+"\n", "")
@@ -303,6 +351,7 @@ func TestMountedVolume(t *testing.T) {
 func TestMountHelper(t *testing.T) {
 	s := newSandbox(t)
 	mountpoint, data := filepath.Join(s.home, "mnt"), t.TempDir()
+	s.must("--data-dir", data, "device", "rename", "laptop")
 	s.cleanUp(mountpoint)
 	helper := func(args ...string) result {
 		script, err := filepath.Abs("../../scripts/mount.sd")
@@ -325,9 +374,7 @@ func TestMountHelper(t *testing.T) {
 	if mountedType(mountpoint) != "fuse.sd" {
 		t.Error("not mounted")
 	}
-	if err := os.WriteFile(filepath.Join(mountpoint, "x"), nil, 0o644); !errors.Is(err, syscall.EROFS) {
-		t.Errorf("writing: got %v, want EROFS", err)
-	}
+	s.wantReadOnly(mountpoint)
 	var mounts []mountStatus
 	s.decode(&mounts, "status")
 	if len(mounts) != 1 || mounts[0].DataDir != data || !mounts[0].ReadOnly || mounts[0].Cache.MaxBytes != 64<<20 {
