@@ -176,6 +176,8 @@ func (n *objectNode) fillAttr(a *fuse.Attr) {
 		}
 	}
 	t.dirAttr(a, 0o555, at)
+	// A ctime that moves is what tar(1) takes for a change in the midst of its reading.
+	a.Ctime, a.Ctimensec = uint64(t.started.Unix()), uint32(t.started.Nanosecond())
 }
 
 // Getattr describes n from memory.

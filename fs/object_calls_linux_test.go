@@ -38,6 +38,20 @@ func TestCallsOnObjects(t *testing.T) {
 	m := mounttest.Start(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}, Devices: []string{"Old Laptop"}})
 	file, dir := m.Path("s3/bucket/file"), m.Path("s3/bucket/dir")
 
+	t.Run("stat", func(t *testing.T) {
+		for _, path := range []string{file, dir, m.Path("s3/bucket"), m.Path("s3")} {
+			st := lstat(t, path)
+			if st.Nlink != 1 || st.Blksize != 128<<10 || int(st.Uid) != os.Getuid() || int(st.Gid) != os.Getgid() || st.Ino != lstat(t, path).Ino {
+				t.Errorf("%s: %+v", path, st)
+			}
+			if time.Since(time.Unix(st.Mtim.Sec, 0)) > time.Hour || st.Mtim != st.Atim || time.Since(time.Unix(st.Ctim.Sec, 0)) > time.Hour {
+				t.Errorf("%s: times %v, %v, %v", path, st.Mtim, st.Ctim, st.Atim)
+			}
+		}
+		if st := lstat(t, file); st.Mtim.Nsec != 0 || st.Ctim != st.Mtim {
+			t.Errorf("times of a file: %v and %v, want one, in whole seconds", st.Mtim, st.Ctim)
+		}
+	})
 	t.Run("fsync", func(t *testing.T) {
 		for _, path := range []string{file, dir, m.Path("s3/bucket"), m.Path("s3"), m.Path("local"), m.Path()} {
 			f := open(t, path)
@@ -126,6 +140,25 @@ func TestCallsOnObjects(t *testing.T) {
 			t.Errorf("a copy differs: %v", err)
 		}
 	})
+}
+
+// tar and diff read all of a volume, and complain of what changes meanwhile.
+func TestCopiesOfAVolume(t *testing.T) {
+	b := newBucket(t, "bucket", testserver.Gofakes3)
+	b.put(t, 1<<20, "d/a", "d/b", "d/c/e", "d/f")
+	for _, ttl := range []time.Duration{time.Minute, 40 * time.Millisecond} {
+		m := mounttest.Start(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}, MetadataTTL: ttl})
+		tmp, volume := t.TempDir(), m.Path("s3/bucket")
+		if out, err := run(t, 0, tmp, "tar", "-cf", "d.tar", "-C", volume, "d"); err != nil || out != "" {
+			t.Errorf("tar with a lifetime of %v: %v\n%s", ttl, err, out)
+		}
+		if out, err := run(t, 0, tmp, "tar", "-xf", "d.tar"); err != nil || out != "" {
+			t.Errorf("untar: %v\n%s", err, out)
+		}
+		if out, err := run(t, 0, tmp, "diff", "-r", "d", volume+"/d"); err != nil {
+			t.Errorf("diff: %v\n%s", err, out)
+		}
+	}
 }
 
 func TestUnknownNames(t *testing.T) {
