@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // defaultMountpoint is /sd for root and ~/sd for everyone else.
@@ -58,8 +60,8 @@ func mountedType(path string) string {
 func isDead(path string) bool {
 	result := make(chan error, 1)
 	go func() {
-		_, err := os.Stat(path)
-		result <- err
+		// Not stat(2): the kernel may remember for a second what that says.
+		result <- unix.Statfs(path, new(unix.Statfs_t))
 	}()
 	select {
 	case err := <-result:
