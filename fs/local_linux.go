@@ -255,7 +255,8 @@ func (n *localNode) parent() (string, *localNode, syscall.Errno) {
 // verify tells whether st is n and not something that took its name behind the
 // mount.
 func (n *localNode) verify(st *unix.Statx_t) syscall.Errno {
-	if st.Ino != n.ino || statxDev(st) != n.dev.id {
+	id := n.StableAttr()
+	if st.Ino != n.ino || statxDev(st) != n.dev.id || uint32(st.Mode)&syscall.S_IFMT != id.Mode || generation(st) != id.Gen {
 		return syscall.ESTALE
 	}
 	return 0
