@@ -254,8 +254,8 @@ func TestDrip(t *testing.T) {
 	l.server.MustPut(t, bucket, "file", content(100_000))
 	l.faults.Script(netproxy.Rule{Op: "GET", Fault: netproxy.Fault{Kind: netproxy.StallBody, After: 100}})
 	_, _, err := read(t.Context(), l, "file", "", 0, -1)
-	if n := l.faults.Count("GET"); !errors.Is(err, backends.ErrOffline) || n > 3 {
-		t.Errorf("got %v after %d requests, want %v after 3 at most", err, n, backends.ErrOffline)
+	if n := l.faults.Count("GET"); !errors.Is(err, backends.ErrOffline) || n > 10 { // of the thousand that it would take to the end
+		t.Errorf("got %v after %d requests, want %v after a few", err, n, backends.ErrOffline)
 	}
 }
 
