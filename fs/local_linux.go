@@ -31,6 +31,7 @@ type localTree struct {
 	watch   *watcher // nil where the kernel does not report changes
 	backing backingRegistry
 	root    *localNode
+	shown   atomic.Bool // root has been looked up
 
 	stopFollowing *os.File      // closed to end follow
 	followed      chan struct{} // closed when it has ended
@@ -68,11 +69,12 @@ func (n *localNode) child(ctx context.Context, dirfd int, name string, st *unix.
 		Ino:  n.tree.inos.number(dev.slot, dev.id, st.Ino),
 		Gen:  generation(st),
 	}
+	if known := n.known(name, id); known != nil && id.Mode == syscall.S_IFDIR {
+		c = known
+	}
+	ch := n.NewInode(ctx, c, id) // before anybody may tell the kernel of c
 	attrs := n.timeout()
 	if id.Mode == syscall.S_IFDIR {
-		if known := n.known(name, id); known != nil {
-			c = known
-		}
 		// Changes of a directory itself are reported by its own handle, and may have come
 		// before it was registered.
 		if n.tree.watch.addEntry(c, n, dirfd, name) && statxAt(dirfd, name, 0, st) != 0 {
@@ -85,7 +87,7 @@ func (n *localNode) child(ctx context.Context, dirfd int, name string, st *unix.
 	c.fillAttr(st, &out.Attr)
 	out.SetEntryTimeout(n.timeout())
 	out.SetAttrTimeout(attrs)
-	return n.NewInode(ctx, c, id), 0
+	return ch, 0
 }
 
 // known gives the node that already hangs at name below n, if it is the one with

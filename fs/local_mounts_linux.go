@@ -45,6 +45,9 @@ func (t *localTree) follow(stop *os.File) {
 // holds, so nobody waits.
 func (t *localTree) mountsChanged(places []string) {
 	t.dirs.sweep(t.root.dev, true)
+	if !t.shown.Load() {
+		return
+	}
 	for _, place := range places {
 		dir, name := path.Split(path.Clean(place))
 		n := t.root.EmbeddedInode()

@@ -34,7 +34,6 @@ func newLocalTree(name, dir string, log *slog.Logger) (*localTree, error) {
 	t.name.Store(&name)
 	t.root = &localNode{tree: t, dev: t.devices.get(t, statxDev(&st)), ino: st.Ino}
 	t.root.dir.fd = fd
-	t.watch.add(t.root, fd)
 	return t, nil
 }
 
@@ -88,10 +87,13 @@ func (t *localTree) open(ctx context.Context, parent *fixedDir, name string, out
 	if errno := statxFd(t.root.dir.fd, &st); errno != 0 {
 		return nil, errno
 	}
+	ch := parent.NewPersistentInode(ctx, t.root, t.rootAttr())
+	t.shown.Store(true)
+	t.watch.add(t.root, t.root.dir.fd)
 	t.root.fillAttr(&st, &out.Attr)
 	out.SetEntryTimeout(lastingTimeout)
 	out.SetAttrTimeout(t.root.timeout())
-	return parent.NewPersistentInode(ctx, t.root, t.rootAttr()), 0
+	return ch, 0
 }
 
 func (t *localTree) status() LocalStatus {

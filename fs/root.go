@@ -32,6 +32,8 @@ type fixedDir struct {
 	// open gives the node for a name that list has.
 	open func(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno)
 
+	opening sync.Mutex
+
 	mu      sync.Mutex
 	last    []string
 	changed time.Time // when last was found to differ
@@ -72,6 +74,8 @@ func (d *fixedDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) 
 	if _, ok := slices.BinarySearch(d.names(ctx), name); !ok {
 		return nil, syscall.ENOENT
 	}
+	d.opening.Lock() // go-fuse does not expect one node to come from two lookups at once
+	defer d.opening.Unlock()
 	return d.open(ctx, name, out)
 }
 
@@ -107,7 +111,6 @@ func (d *fixedDir) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errn
 // newRoot makes the root of the tree.
 func (t *tree) newRoot() *fixedDir {
 	root := &fixedDir{tree: t}
-	var mu sync.Mutex
 	subdirs := map[string]*fixedDir{"local": t.newLocalDir()}
 	root.list = func(ctx context.Context) []string {
 		names := []string{"local"}
@@ -120,8 +123,6 @@ func (t *tree) newRoot() *fixedDir {
 		if name == "local" {
 			out.SetEntryTimeout(lastingTimeout)
 		}
-		mu.Lock()
-		defer mu.Unlock()
 		if subdirs[name] == nil {
 			subdirs[name] = t.newServiceDir(sdpath.Service(name))
 		}
