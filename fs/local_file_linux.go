@@ -176,9 +176,6 @@ func (n *localNode) beingWritten() bool {
 // writtenUnseen clears set-id bits that came after another user had opened n for writing
 // with passthrough, where we hear of writes only afterwards.
 func (n *localNode) writtenUnseen() {
-	if !n.setid.Load() {
-		return
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.file == nil || !n.file.passing {

@@ -2,11 +2,13 @@ package fs_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,13 @@ func doLock(f *os.File, what string) error {
 		return unix.FcntlFlock(uintptr(fd), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Len: 10})
 	case "wait":
 		return unix.FcntlFlock(uintptr(fd), unix.F_SETLKW, &unix.Flock_t{Type: unix.F_WRLCK, Len: 10})
+	case "child": // one that has the handle too, and outlives us
+		cmd := exec.Command("sleep", "60")
+		cmd.ExtraFiles = []*os.File{f}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		return errors.New(strconv.Itoa(cmd.Process.Pid))
 	case "unlock":
 		unix.Flock(fd, unix.LOCK_UN)
 		return unix.FcntlFlock(uintptr(fd), unix.F_SETLK, &unix.Flock_t{Type: unix.F_UNLCK})
@@ -166,4 +175,25 @@ func TestWaitingForALock(t *testing.T) {
 	mounttest.Eventually(t, 5*time.Second, "the locks of dead processes are gone", func() bool {
 		return unix.FcntlFlock(f.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}) == nil
 	})
+}
+
+// POSIX frees the locks of a process at its end, though a child has the handle still.
+func TestLocksOfADeadParent(t *testing.T) {
+	m := mounttest.Start(t, mounttest.Options{})
+	behind, shown := localDir(t, m)
+	write(t, filepath.Join(behind, "f"), "x")
+	path := filepath.Join(shown, "f")
+	a, b := startLocker(t), startLocker(t)
+	if got := a.do("fcntl", path); got != "<nil>" {
+		t.Fatal(got)
+	}
+	child, err := strconv.Atoi(a.do("child", path))
+	must(t, err)
+	defer unix.Kill(child, unix.SIGKILL)
+	if got := b.do("fcntl", path); got != unix.EAGAIN.Error() {
+		t.Errorf("while it lives: %s, want EAGAIN", got)
+	}
+	a.cmd.Process.Kill()
+	a.cmd.Wait()
+	mounttest.Eventually(t, 5*time.Second, "the lock of the dead parent is free", func() bool { return b.do("fcntl", path) == "<nil>" })
 }

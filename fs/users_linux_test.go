@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -111,6 +112,31 @@ func TestWritesByOthersClearSetID(t *testing.T) {
 	if got := lstat(t, path).Mode & 0o7777; got != 0o6777 {
 		t.Errorf("a write by root left mode %o, want 6777", got)
 	}
+}
+
+func TestSetIDGivenWhileAnotherUserWrites(t *testing.T) {
+	_, behind, shown := shared(t)
+	path := filepath.Join(behind, "f")
+	write(t, path, "x")
+	must(t, os.Chmod(path, 0o777))
+	writer := exec.Command("sh", "-c", "exec 9>>"+filepath.Join(shown, "f")+"; echo open; read _; echo y >&9; read _")
+	writer.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	in, err := writer.StdinPipe()
+	must(t, err)
+	out, err := writer.StdoutPipe()
+	must(t, err)
+	must(t, writer.Start())
+	defer func() { in.Close(); writer.Wait() }()
+	if _, err := out.Read(make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, unix.Chmod(path, 0o6777)) // behind the mount, where nobody tells us
+	if got := lstat(t, path).Mode & 0o7777; got != 0o6777 {
+		t.Fatalf("after chmod: %o", got)
+	}
+	_, err = in.Write([]byte("\n"))
+	must(t, err)
+	mounttest.Eventually(t, 2*time.Second, "his write takes the set-id bits away", func() bool { return lstat(t, path).Mode&0o7777 == 0o777 })
 }
 
 func TestAccessControlLists(t *testing.T) {
