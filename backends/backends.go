@@ -75,6 +75,20 @@ type Entry struct {
 	// a store has nothing better). Two reads of one Version give the same bytes.
 	Version string
 	Sums    []Sum
+	// Meta is what the object carries; nil where the reply does not tell, as in most
+	// listings. It is shared and must not be changed.
+	Meta *Meta
+	// Shown is the name that a mount shows where it cannot show Name, else "". Stores
+	// leave it empty and do not look at it.
+	Shown string
+}
+
+// Label is the name under which a mount shows e: Shown, or else Name.
+func (e *Entry) Label() string {
+	if e.Shown != "" {
+		return e.Shown
+	}
+	return e.Name
 }
 
 // A Backend can describe, list and read.
@@ -104,14 +118,15 @@ type Cond struct {
 }
 
 // Meta travels with an object where the service can carry it. Zero fields are
-// not written.
+// not written, and mean unknown where they are read.
 type Meta struct {
 	ModTime     time.Time
-	Mode        uint32 // POSIX permission and type bits
+	Mode        uint32 // POSIX permission and type bits; a symlink has Kind Symlink
 	UID, GID    *uint32
 	LinkTarget  string
 	BLAKE3      string // 64 hex characters over all bytes
 	ContentType string
+	Xattrs      map[string][]byte // extended attributes of the user, by whole name
 }
 
 // A Putter writes whole objects. On an error the old object stands as it was.
@@ -124,9 +139,62 @@ type Remover interface {
 	Remove(ctx context.Context, name string, c Cond) error
 }
 
-// A Copier copies inside the store; no byte passes through the caller.
+// CopyOptions say what a Copy must hold to.
+type CopyOptions struct {
+	// Source is the version of src to copy, "" for any; another is ErrChanged. Size is
+	// its size where Source is set: with both known, no request is spent on finding out.
+	Source string
+	Size   int64
+	// Meta replaces what the object carries; nil takes over what src carries. With it,
+	// dst may be src: only what the object carries changes then (and its Version).
+	Meta *Meta
+	Cond Cond // of dst
+}
+
+// A Copier copies inside the store; no byte passes through the caller. Size is no
+// limit. On an error the old dst stands as it was.
 type Copier interface {
-	Copy(ctx context.Context, dst, src string, c Cond) (Entry, error)
+	Copy(ctx context.Context, dst, src string, o CopyOptions) (Entry, error)
+}
+
+// UploadLimits are what a store's uploads in parts must keep to; sizes in bytes.
+type UploadLimits struct {
+	MinPart, MaxPart int64 // of every part but the last, which may be shorter
+	MaxParts         int
+	MaxPut           int64 // the largest object that Putter takes in one piece
+}
+
+// An Uploader writes large objects in parts, in any order and several at a time.
+// Nothing of an upload is visible before Commit.
+type Uploader interface {
+	Limits() UploadLimits
+	// Upload begins an upload of name, which will carry m. With the id of one that was
+	// begun before, by this process or another, it goes on with that one and asks nobody.
+	Upload(ctx context.Context, name, id string, m Meta) (Upload, error)
+}
+
+// Part is one part of an upload that has arrived. It can be kept as JSON, and given to
+// Commit by another process.
+type Part struct {
+	Num  int    // from 1 on
+	Size int64  // in bytes
+	Tag  string // the store's own word for it
+}
+
+// Upload is one upload in parts. It is safe for concurrent use.
+type Upload interface {
+	// ID names the upload for Uploader.Upload.
+	ID() string
+	// Part sends a part, read from where r stands, again from there for each attempt.
+	// The same number again replaces the part.
+	Part(ctx context.Context, num int, r io.ReadSeeker, size int64) (Part, error)
+	// CopyPart makes a part of n bytes at off of the version of src, inside the store.
+	CopyPart(ctx context.Context, num int, src, version string, off, n int64) (Part, error)
+	// Commit makes the object of the given parts, in the order of their numbers. When it
+	// fails by its condition, the upload is still there and can be committed again.
+	Commit(ctx context.Context, parts []Part, c Cond) (Entry, error)
+	// Abort drops all parts. One that is gone already is no error.
+	Abort(ctx context.Context) error
 }
 
 // A Renamer renames files and directories atomically.

@@ -8,7 +8,7 @@ import (
 )
 
 func (s *store) copy(dst, src string, c backends.Cond) (backends.Entry, error) {
-	return s.Backend.(backends.Copier).Copy(s.ctx(), dst, src, c)
+	return s.Backend.(backends.Copier).Copy(s.ctx(), dst, src, backends.CopyOptions{Cond: c})
 }
 
 func (s *store) rename(oldName, newName string, c backends.Cond) error {

@@ -249,7 +249,7 @@ func TestPipesDoNotBlock(t *testing.T) {
 	if _, _, err := s.Get(t.Context(), "pipe", "", 0, -1); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("got error %v, want %v", err, errors.ErrUnsupported)
 	}
-	if _, err := s.Copy(t.Context(), "copy", "pipe", backends.Cond{}); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := s.Copy(t.Context(), "copy", "pipe", backends.CopyOptions{}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("got error %v, want %v", err, errors.ErrUnsupported)
 	}
 }
@@ -266,7 +266,7 @@ func TestMetaIsKept(t *testing.T) {
 		}
 	}
 	check("script", 0o750)
-	if _, err := s.Copy(t.Context(), "copy", "script", backends.Cond{}); err != nil {
+	if _, err := s.Copy(t.Context(), "copy", "script", backends.CopyOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	check("copy", 0o750)

@@ -30,17 +30,20 @@ func (s *Store) Put(ctx context.Context, name string, r io.ReadSeeker, size int6
 	return e, nil
 }
 
-// Copy copies a file with its time and permissions; c is about dst. The system
+// Copy copies a file with its time and permissions. The system
 // shares the blocks of both files where it can.
-func (s *Store) Copy(ctx context.Context, dst, src string, c backends.Cond) (backends.Entry, error) {
+func (s *Store) Copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
 	f, info, err := s.open(ctx, src)
 	if err != nil {
 		return backends.Entry{}, s.fail("copy", src, err)
 	}
 	defer f.Close()
 	m := backends.Meta{ModTime: info.ModTime(), Mode: uint32(info.Mode().Perm())}
+	if o.Meta != nil {
+		m = *o.Meta
+	}
 	whole := func() error { return unchanged(f, info) }
-	e, err := s.write(ctx, dst, source{f, info.Size(), whole}, m, c)
+	e, err := s.write(ctx, dst, source{f, info.Size(), whole}, m, o.Cond)
 	if err != nil {
 		return backends.Entry{}, s.fail("copy", dst, err)
 	}

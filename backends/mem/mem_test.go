@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -131,11 +132,11 @@ func TestMetaTravels(t *testing.T) {
 	if err := put(t, s, "file", "x", want); err != nil {
 		t.Fatal(err)
 	}
-	e, err := s.Copy(t.Context(), "copy", "file", backends.Cond{})
+	e, err := s.Copy(t.Context(), "copy", "file", backends.CopyOptions{})
 	if err != nil || !e.ModTime.Equal(want.ModTime) {
 		t.Errorf("the copy is %+v, %v; want time %v", e, err, want.ModTime)
 	}
-	if got, err := s.Meta("copy"); got != want || err != nil {
+	if got, err := s.Meta("copy"); !reflect.DeepEqual(got, want) || err != nil {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 }

@@ -84,8 +84,8 @@ func (s *Store) Remove(ctx context.Context, name string, c backends.Cond) error 
 	return nil
 }
 
-// Copy copies a file with its Meta; c is about dst.
-func (s *Store) Copy(ctx context.Context, dst, src string, c backends.Cond) (backends.Entry, error) {
+// Copy copies a file with its Meta.
+func (s *Store) Copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
 	if err := s.begin(ctx, "COPY", dst); err != nil {
 		return backends.Entry{}, s.fail("copy", dst, err)
 	}
@@ -98,7 +98,11 @@ func (s *Store) Copy(ctx context.Context, dst, src string, c backends.Cond) (bac
 	if err != nil {
 		return backends.Entry{}, s.fail("copy", src, err)
 	}
-	e, err := s.store(dst, file.data, file.meta, c)
+	meta := file.meta
+	if o.Meta != nil {
+		meta = *o.Meta
+	}
+	e, err := s.store(dst, file.data, meta, o.Cond)
 	if err != nil {
 		return backends.Entry{}, s.fail("copy", dst, err)
 	}

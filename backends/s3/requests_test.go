@@ -54,7 +54,7 @@ func TestRequests(t *testing.T) {
 		{"get a range", get(100, 10), map[string]int{"GET": 1}},
 		{"get from the middle", get(500, 1<<20), map[string]int{"GET": 1}},
 		{"copy", func(t *testing.T) {
-			if _, err := l.Copy(t.Context(), "copy", "file", backends.Cond{}); err != nil {
+			if _, err := l.Copy(t.Context(), "copy", "file", backends.CopyOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}, map[string]int{"HEAD": 1, "COPY": 1}},

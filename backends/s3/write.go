@@ -114,8 +114,8 @@ func (b *Backend) delete(ctx context.Context, key, version string) error {
 
 // Copy copies a file inside the bucket. What is copied is the version that src had
 // when it began. Not all servers heed the condition, so it is also looked at before.
-func (b *Backend) Copy(ctx context.Context, dst, src string, c backends.Cond) (backends.Entry, error) {
-	e, err := b.copy(ctx, dst, src, c)
+func (b *Backend) Copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
+	e, err := b.copy(ctx, dst, src, o.Cond)
 	return e, pathError("copy", dst, err)
 }
 
