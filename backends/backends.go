@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"syscall"
 	"time"
 )
 
@@ -40,6 +41,11 @@ var (
 	ErrNoSpace = errors.New("no space left")
 	// ErrTooLarge says that the store holds no object of that size.
 	ErrTooLarge = errors.New("too large")
+	// ErrNameTooLong says that the store holds no object of so long a name.
+	ErrNameTooLong error = syscall.ENAMETOOLONG
+	// ErrNoUpload says that an upload in parts is no longer there: it was aborted, has
+	// expired, or was committed and what it made has been replaced since.
+	ErrNoUpload = errors.New("the upload is gone: begin it again")
 )
 
 // Kind tells what an Entry is.
@@ -195,6 +201,24 @@ type Upload interface {
 	Commit(ctx context.Context, parts []Part, c Cond) (Entry, error)
 	// Abort drops all parts. One that is gone already is no error.
 	Abort(ctx context.Context) error
+}
+
+// Capabilities are what a server was found to heed of the conditions sent to it, by
+// verb: those of the target, and for Copy also the version of the source. Where it does
+// not, the store looks before it writes, and somebody else may write in between.
+type Capabilities struct {
+	PutAbsent, PutVersion       bool
+	CommitAbsent, CommitVersion bool
+	CopyAbsent, CopyVersion     bool
+	CopySource                  bool
+	RemoveVersion               bool
+	CopyPart                    bool // parts can be copied inside the store
+}
+
+// A Prober finds out about its Capabilities. It asks the server once in its life, by
+// writing a tiny object that it removes again; later calls answer from memory.
+type Prober interface {
+	Capabilities(ctx context.Context) (Capabilities, error)
 }
 
 // A Renamer renames files and directories atomically.

@@ -7,6 +7,7 @@ package mem
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,6 +31,12 @@ type Config struct {
 	// request fails with, wrapped in a *fs.PathError. It may block, and is called from
 	// several goroutines. A nil Before lets all pass.
 	Before func(ctx context.Context, op, name string) error
+	// After is called in the same way when a request has done its work, but not after one
+	// that failed. An error from it is a reply that was lost: the work is done, and the
+	// caller is not told so.
+	After func(ctx context.Context, op, name string) error
+	// Limits bound uploads in parts and the size of a Put; zero fields are those of S3.
+	Limits backends.UploadLimits
 }
 
 // A Store keeps files in memory. Use New.
@@ -40,6 +47,8 @@ type Store struct {
 	root    *node
 	version uint64
 	used    int64
+	uploads map[string]*parts
+	done    map[string]string // uploads that were committed, and the versions they made
 	stats   backends.Stats
 }
 
@@ -60,6 +69,7 @@ var _ interface {
 	backends.Putter
 	backends.Remover
 	backends.Copier
+	backends.Uploader
 	backends.Renamer
 	backends.DirMaker
 	backends.Walker
@@ -72,10 +82,18 @@ func New(cfg Config) *Store {
 	if cfg.PageSize <= 0 {
 		cfg.PageSize = 1000
 	}
+	cfg.Limits = backends.UploadLimits{
+		MinPart:  cmp.Or(cfg.Limits.MinPart, 5<<20),
+		MaxPart:  cmp.Or(cfg.Limits.MaxPart, 5<<30),
+		MaxParts: cmp.Or(cfg.Limits.MaxParts, 10_000),
+		MaxPut:   cmp.Or(cfg.Limits.MaxPut, 5<<30),
+	}
 	return &Store{
-		cfg:   cfg,
-		root:  &node{children: map[string]*node{}},
-		stats: backends.Stats{Requests: map[string]int64{}},
+		cfg:     cfg,
+		root:    &node{children: map[string]*node{}},
+		uploads: map[string]*parts{},
+		done:    map[string]string{},
+		stats:   backends.Stats{Requests: map[string]int64{}},
 	}
 }
 
@@ -90,7 +108,7 @@ func (s *Store) Stat(ctx context.Context, name string) (backends.Entry, error) {
 	if err != nil {
 		return backends.Entry{}, s.fail("stat", name, err)
 	}
-	return entry(name, n), nil
+	return described(name, n), nil
 }
 
 // Get reads a file. The reader goes on with the bytes of the version it was opened
@@ -118,7 +136,7 @@ func (s *Store) Get(ctx context.Context, name, version string, off, n int64) (io
 	if n >= 0 {
 		data = data[:min(n, int64(len(data)))]
 	}
-	return &reader{ctx: ctx, store: s, name: name, rest: bytes.NewReader(data)}, entry(name, file), nil
+	return &reader{ctx: ctx, store: s, name: name, rest: bytes.NewReader(data)}, described(name, file), nil
 }
 
 // reader ends with its context, as a body from a network would.
@@ -184,6 +202,14 @@ func (s *Store) begin(ctx context.Context, op, name string) error {
 	return ctx.Err()
 }
 
+// settle lets the After hook lose the reply to a request that succeeded.
+func (s *Store) settle(ctx context.Context, op, name string, err error) error {
+	if err == nil && s.cfg.After != nil {
+		err = s.cfg.After(ctx, op, name)
+	}
+	return err
+}
+
 func (s *Store) fail(op, name string, err error) error {
 	return &iofs.PathError{Op: op, Path: name, Err: err}
 }
@@ -200,3 +226,22 @@ func entry(name string, n *node) backends.Entry {
 	}
 	return e
 }
+
+// described is entry with what the object carries, which listings do not tell.
+func described(name string, n *node) backends.Entry {
+	e := entry(name, n)
+	if !n.isDir() {
+		m := n.meta
+		e.Meta = &m
+		if m.Mode&typeBits == typeLink {
+			e.Kind = backends.Symlink
+		}
+	}
+	return e
+}
+
+// typeBits of a POSIX mode say what a file is, typeLink that it is a symlink.
+const (
+	typeBits = 0o170000
+	typeLink = 0o120000
+)

@@ -2,6 +2,7 @@ package mem
 
 import (
 	iofs "io/fs"
+	"maps"
 	"strings"
 	"time"
 
@@ -95,6 +96,7 @@ func (s *Store) newFile(data []byte, m backends.Meta) *node {
 	if modTime.IsZero() {
 		modTime = time.Now()
 	}
+	m.Xattrs = maps.Clone(m.Xattrs)
 	return &node{version: s.nextVersion(), modTime: modTime, data: data, meta: m}
 }
 

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"context"
+	"errors"
 	"io"
 	iofs "io/fs"
 	"strings"
@@ -16,6 +17,26 @@ func (s *Store) Put(ctx context.Context, name string, r io.ReadSeeker, size int6
 	if err := s.begin(ctx, "PUT", name); err != nil {
 		return backends.Entry{}, s.fail("put", name, err)
 	}
+	if size > s.cfg.Limits.MaxPut {
+		return backends.Entry{}, s.fail("put", name, backends.ErrTooLarge)
+	}
+	e, err := func() (backends.Entry, error) {
+		data, err := s.receive(ctx, r, size)
+		if err != nil {
+			return backends.Entry{}, err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.store(name, data, m, c)
+	}()
+	if err = s.settle(ctx, "PUT", name, err); err != nil {
+		return backends.Entry{}, s.fail("put", name, err)
+	}
+	return e, nil
+}
+
+// receive reads the size bytes that a request sends.
+func (s *Store) receive(ctx context.Context, r io.Reader, size int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, size))
 	if err == nil && int64(len(data)) < size {
 		err = io.ErrUnexpectedEOF
@@ -23,17 +44,10 @@ func (s *Store) Put(ctx context.Context, name string, r io.ReadSeeker, size int6
 	if err == nil {
 		err = ctx.Err()
 	}
-	if err != nil {
-		return backends.Entry{}, s.fail("put", name, err)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, err := s.store(name, data, m, c)
-	if err != nil {
-		return backends.Entry{}, s.fail("put", name, err)
-	}
-	s.stats.BytesOut += size
-	return e, nil
+	s.stats.BytesOut += int64(len(data))
+	return data, err
 }
 
 // store needs s.mu.
@@ -58,7 +72,7 @@ func (s *Store) store(name string, data []byte, m backends.Meta, c backends.Cond
 	s.used += grows
 	file := s.newFile(data, m)
 	s.put(p, file)
-	return entry(name, file), nil
+	return described(name, file), nil
 }
 
 // Remove deletes a file.
@@ -66,47 +80,75 @@ func (s *Store) Remove(ctx context.Context, name string, c backends.Cond) error 
 	if err := s.begin(ctx, "DELETE", name); err != nil {
 		return s.fail("remove", name, err)
 	}
+	err := s.settle(ctx, "DELETE", name, s.unlink(name, c))
+	if err != nil {
+		return s.fail("remove", name, err)
+	}
+	return nil
+}
+
+func (s *Store) unlink(name string, c backends.Cond) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	file, err := s.find(name)
-	switch {
-	case err != nil:
-	case file.isDir():
-		err = backends.ErrIsDir
-	default:
-		err = check(c, file)
-	}
 	if err != nil {
-		return s.fail("remove", name, err)
+		return err
+	}
+	if file.isDir() {
+		return backends.ErrIsDir
+	}
+	if err := check(c, file); err != nil {
+		return err
 	}
 	s.used -= file.size()
 	s.remove(name)
 	return nil
 }
 
-// Copy copies a file with its Meta.
+// Copy copies a file, with its Meta or another.
 func (s *Store) Copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
 	if err := s.begin(ctx, "COPY", dst); err != nil {
 		return backends.Entry{}, s.fail("copy", dst, err)
 	}
+	e, err := s.duplicate(dst, src, o)
+	if err = s.settle(ctx, "COPY", dst, err); err != nil {
+		if errors.As(err, new(*iofs.PathError)) {
+			return backends.Entry{}, err
+		}
+		return backends.Entry{}, s.fail("copy", dst, err)
+	}
+	return e, nil
+}
+
+func (s *Store) duplicate(dst, src string, o backends.CopyOptions) (backends.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	file, err := s.find(src)
-	if err == nil && file.isDir() {
-		err = backends.ErrIsDir
-	}
+	file, err := s.source(src, o.Source)
 	if err != nil {
 		return backends.Entry{}, s.fail("copy", src, err)
+	}
+	if dst == src && o.Meta == nil {
+		return backends.Entry{}, iofs.ErrInvalid
 	}
 	meta := file.meta
 	if o.Meta != nil {
 		meta = *o.Meta
 	}
-	e, err := s.store(dst, file.data, meta, o.Cond)
-	if err != nil {
-		return backends.Entry{}, s.fail("copy", dst, err)
+	return s.store(dst, file.data, meta, o.Cond)
+}
+
+// source finds a file to copy from, of a version if that is not "". It needs s.mu.
+func (s *Store) source(name, version string) (*node, error) {
+	file, err := s.find(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case file.isDir():
+		return nil, backends.ErrIsDir
+	case version != "" && version != file.version:
+		return nil, backends.ErrChanged
 	}
-	return e, nil
+	return file, nil
 }
 
 // Rename moves a file over a file or nothing, or a directory over an empty one or
@@ -116,15 +158,17 @@ func (s *Store) Rename(ctx context.Context, oldName, newName string, c backends.
 		return s.fail("rename", oldName, err)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	moved, err := s.find(oldName)
 	if err == nil && oldName == "" {
 		err = iofs.ErrInvalid
 	}
 	if err != nil {
+		s.mu.Unlock()
 		return s.fail("rename", oldName, err)
 	}
-	if err := s.move(moved, oldName, newName, c); err != nil {
+	err = s.move(moved, oldName, newName, c)
+	s.mu.Unlock()
+	if err = s.settle(ctx, "RENAME", newName, err); err != nil {
 		return s.fail("rename", newName, err)
 	}
 	return nil
@@ -164,21 +208,26 @@ func (s *Store) Mkdir(ctx context.Context, name string) error {
 	if err := s.begin(ctx, "MKDIR", name); err != nil {
 		return s.fail("mkdir", name, err)
 	}
+	if err := s.settle(ctx, "MKDIR", name, s.makeDir(name)); err != nil {
+		return s.fail("mkdir", name, err)
+	}
+	return nil
+}
+
+func (s *Store) makeDir(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if name == "" {
-		return s.fail("mkdir", name, iofs.ErrExist)
+		return iofs.ErrExist
 	}
 	p, err := s.place(name)
 	switch {
 	case err != nil:
+		return err
 	case p.parent == nil:
-		err = iofs.ErrNotExist
+		return iofs.ErrNotExist
 	case p.existing != nil:
-		err = iofs.ErrExist
-	}
-	if err != nil {
-		return s.fail("mkdir", name, err)
+		return iofs.ErrExist
 	}
 	s.put(p, &node{children: map[string]*node{}, modTime: time.Now()})
 	return nil
@@ -189,20 +238,25 @@ func (s *Store) Rmdir(ctx context.Context, name string) error {
 	if err := s.begin(ctx, "RMDIR", name); err != nil {
 		return s.fail("rmdir", name, err)
 	}
+	if err := s.settle(ctx, "RMDIR", name, s.removeDir(name)); err != nil {
+		return s.fail("rmdir", name, err)
+	}
+	return nil
+}
+
+func (s *Store) removeDir(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dir, err := s.find(name)
 	switch {
 	case err != nil:
+		return err
 	case !dir.isDir():
-		err = backends.ErrNotDir
+		return backends.ErrNotDir
 	case name == "":
-		err = iofs.ErrInvalid
+		return iofs.ErrInvalid
 	case len(dir.children) > 0:
-		err = backends.ErrNotEmpty
-	}
-	if err != nil {
-		return s.fail("rmdir", name, err)
+		return backends.ErrNotEmpty
 	}
 	s.remove(name)
 	return nil
