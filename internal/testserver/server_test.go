@@ -86,3 +86,29 @@ func TestMissingToolSaysWhatToDo(t *testing.T) {
 		t.Errorf("got %v, want the advice to run make tools", err)
 	}
 }
+
+func TestServersList(t *testing.T) {
+	for name, start := range map[string]func(testing.TB, ...string) *testserver.Server{
+		"versitygw": testserver.Versitygw, "gofakes3": testserver.Gofakes3,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "bucket")
+			err := s.Fill(t.Context(), "bucket", 1200, func(i int) (string, []byte) { return fmt.Sprintf("d/%04d + %%ü", i), []byte("12345") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.MustPut(t, "bucket", "dd", "")
+			list, err := s.List(t.Context(), "bucket", "d/")
+			if err != nil || len(list) != 1200 || list[1199].Key != "d/1199 + %ü" || list[7].Size != 5 || len(list[7].ETag) < 32 {
+				t.Errorf("got %d objects, %v; want 1200 with their sizes and tags: %+v", len(list), err, list[len(list)-1:])
+			}
+			if keys := s.Keys(t, "bucket", "dd"); len(keys) != 1 || keys[0] != "dd" {
+				t.Errorf("got %q, want dd", keys)
+			}
+			if ups, err := s.Uploads(t.Context(), "bucket"); len(ups) != 0 || err != nil {
+				t.Errorf("got uploads %q, %v; want none", ups, err)
+			}
+		})
+	}
+}

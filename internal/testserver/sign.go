@@ -11,7 +11,7 @@ import (
 )
 
 // sign adds an AWS Signature Version 4 with an unsigned payload. The URL must have
-// no query and a RawPath as escape makes it.
+// a RawPath as escape makes it, and a RawQuery that is sorted and coded the same way.
 func sign(r *http.Request) {
 	now := time.Now().UTC()
 	stamp, day := now.Format("20060102T150405Z"), now.Format("20060102")
@@ -29,7 +29,7 @@ func sign(r *http.Request) {
 	}
 	signed := strings.Join(names, ";")
 	canonical := strings.Join([]string{
-		r.Method, r.URL.RawPath, "", strings.Join(lines, "\n") + "\n", signed, "UNSIGNED-PAYLOAD",
+		r.Method, r.URL.RawPath, r.URL.RawQuery, strings.Join(lines, "\n") + "\n", signed, "UNSIGNED-PAYLOAD",
 	}, "\n")
 
 	scope := day + "/" + Region + "/s3/aws4_request"
