@@ -1,4 +1,5 @@
-// Package library keeps what sd knows between runs: devices, volumes and settings.
+// Package library keeps what sd knows between runs: devices, volumes, settings, and facts
+// about the objects of volumes that their listings do not tell.
 // A library is one portable directory, NAME.sdlibrary, below a data directory; it
 // holds one SQLite database. Any number of processes may have it open at once.
 package library
@@ -24,7 +25,8 @@ type Library struct {
 
 	writer  *sql.DB // one connection, whose transactions take the write lock at once
 	readers *sql.DB
-	watch   *sql.Conn // of readers; kept, because a data version means something on one connection only
+	watch   *sql.Conn // of readers; kept, so that Generation never waits for one
+	facts   *facts
 
 	mu   sync.Mutex
 	this Device
@@ -99,7 +101,7 @@ func open(ctx context.Context, dataDir, name string) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{name: name, dir: dir, identity: id, this: id.device()}
+	l := &Library{name: name, dir: dir, identity: id, this: id.device(), facts: newFacts(dir)}
 	if err := l.connect(ctx); err != nil {
 		l.Close()
 		return nil, l.explain("open", err)
@@ -130,9 +132,10 @@ func (l *Library) connect(ctx context.Context) error {
 	return err
 }
 
-// Close ends the use of l; what still runs fails. Further calls do nothing.
+// Close writes the facts that were noted and ends the use of l; what still runs fails.
+// Further calls do nothing.
 func (l *Library) Close() error {
-	var first error
+	first := l.facts.close()
 	if l.watch != nil {
 		l.watch.Close()
 	}
@@ -153,11 +156,11 @@ func (l *Library) Name() string { return l.name }
 func (l *Library) Dir() string { return l.dir }
 
 // Generation returns a number that differs from the last one when a process, also
-// this one, has committed a change in between. It compares only with numbers from the
-// same Library and costs some microseconds.
+// this one, has committed a change in between, other than of facts. It compares only with
+// numbers from the same Library and costs some microseconds.
 func (l *Library) Generation(ctx context.Context) (int64, error) {
 	var n int64
-	err := l.watch.QueryRowContext(ctx, "PRAGMA data_version").Scan(&n)
+	err := l.watch.QueryRowContext(ctx, "SELECT n FROM changes").Scan(&n)
 	return n, l.explain("look for changes", err)
 }
 
@@ -205,6 +208,9 @@ func (l *Library) write(ctx context.Context, op string, fn func(*sql.Tx) error) 
 	}
 	defer tx.Rollback()
 	if err := fn(tx); err != nil {
+		return l.explain(op, err)
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE changes SET n = n + 1"); err != nil {
 		return l.explain(op, err)
 	}
 	return l.explain(op, tx.Commit())

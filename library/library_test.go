@@ -44,7 +44,7 @@ func TestDefaultLibraryIsMadeAtFirstUse(t *testing.T) {
 		t.Errorf("this device = %v, was %v", got, want)
 	}
 	info, err := again.Info(t.Context())
-	if err != nil || info.Devices != 1 || info.Schema != 1 || info.ID == uuid.Nil || time.Since(info.Created) > time.Hour || info.Bytes == 0 {
+	if err != nil || info.Devices != 1 || info.Schema != 2 || info.ID == uuid.Nil || time.Since(info.Created) > time.Hour || info.Bytes == 0 {
 		t.Errorf("Info = %+v, %v", info, err)
 	}
 	if err := again.Check(t.Context()); err != nil {

@@ -79,6 +79,9 @@ func play(role, arg string) error {
 		fmt.Println(l.ThisDevice().ID)
 		return nil
 	}
+	if role == "facts" {
+		return playFacts(ctx, arg)
+	}
 	return fmt.Errorf("unknown role %q", role)
 }
 

@@ -106,7 +106,7 @@ func (l *Library) AddVolume(ctx context.Context, v Volume) error {
 	})
 }
 
-// RemoveVolume forgets a volume; its files stay where they are. An unknown fingerprint is
+// RemoveVolume forgets a volume and its facts; its files stay where they are. An unknown fingerprint is
 // fs.ErrNotExist.
 func (l *Library) RemoveVolume(ctx context.Context, fingerprint string) error {
 	return l.write(ctx, "remove a volume from", func(tx *sql.Tx) error {
@@ -114,7 +114,10 @@ func (l *Library) RemoveVolume(ctx context.Context, fingerprint string) error {
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
+		if n, err := res.RowsAffected(); err != nil {
+			return err
+		} else if n == 1 {
+			_, err := tx.ExecContext(ctx, "DELETE FROM objects WHERE volume = ?", fingerprint)
 			return err
 		}
 		return fmt.Errorf("volume %s: %w", fingerprint, iofs.ErrNotExist)
