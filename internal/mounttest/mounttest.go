@@ -36,6 +36,14 @@ type Options struct {
 	CacheBytes  int64
 	UID         uint32 // serve as this user, who must be able to reach the test binary
 	Debug       bool   // log every request to the test's output
+
+	// What is written to volumes lies below the data directory until it is uploaded.
+	WriteBack    bool
+	StagingBytes int64         // the cap of what may lie there; 0 is the default
+	StagingStall time.Duration // how long a writer waits for space that nothing frees
+	RetryMin     time.Duration // between attempts to upload
+	RetryMax     time.Duration
+	DiskCache    int64 // bytes of the cache on disk; 0 is none
 }
 
 // Mount is a live mount.
@@ -105,7 +113,7 @@ func StartAt(t testing.TB, o Options, dir, data string) *Mount {
 	childIn.Close()
 	childOut.Close()
 	m.in, m.out = in, bufio.NewScanner(out)
-	m.out.Buffer(nil, 1<<20)
+	m.out.Buffer(nil, 1<<23)
 	t.Cleanup(func() {
 		m.Stop()
 		out.Close()

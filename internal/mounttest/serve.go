@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -84,11 +85,25 @@ func serve(cfg childConfig) error {
 	}
 	fmt.Println("ready")
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		if err := json.NewEncoder(os.Stdout).Encode(s.Status()); err != nil {
+		if err := reply(in.Text(), s); err != nil {
 			return err
 		}
 	}
 	return s.Unmount()
+}
+
+// reply answers one command of the test.
+func reply(line string, s *fs.Server) error {
+	command, _, _ := strings.Cut(line, " ")
+	switch command {
+	case "usage":
+		return answer(usage())
+	case "goroutines":
+		return answer(stacks())
+	case "status":
+		return answer(s.Status())
+	}
+	return fmt.Errorf("no such command: %s", line)
 }
 
 // open is the resolver's factory for the volumes of cfg.
