@@ -1,10 +1,12 @@
 package cache
 
 import (
+	"container/list"
 	"context"
 	"io/fs"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // block is a range of a file, on its way or whole. Bytes that have arrived never
@@ -24,6 +26,8 @@ type block struct {
 	filled  int
 	err     error
 	waiters []*waiter
+	warm    *list.Element // its place in Cache.warm, nil if it has none
+	since   time.Time     // when it was warmed
 }
 
 // waiter is a read that needs the first need bytes.

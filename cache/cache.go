@@ -8,6 +8,8 @@
 //   - its fetch, until the last byte is there;
 //   - every read that waits for it, and every session (one sequential run of a
 //     Reader) that read it ahead or has just left it;
+//   - Warm, until a Reader takes it over;
+//   - the queue of what is to be written to disk;
 //   - the tier of kept blocks (ristretto), which may refuse or drop it at any time.
 //
 // When the last owner lets go, its bytes go back to the budget, and the garbage
@@ -23,13 +25,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 )
 
 // Sizes of a Cache, in bytes.
 const (
-	DefaultBytes = 256 << 20 // used for Config.MaxBytes 0
+	DefaultBytes = 160 << 20 // used for Config.MaxBytes 0
 	MinBytes     = 4 << 20   // the least that works
+	DefaultDisk  = 10 << 30  // used for Config.MaxDisk 0
 
 	blockSize = 1 << 20 // what is fetched, kept and forgotten as one
 	overhead  = 256     // a block costs this much beside its bytes
@@ -42,6 +46,16 @@ type Config struct {
 	// MaxBytes caps the memory of all blocks; 0 is DefaultBytes. Blocks that were let
 	// go come on top until the garbage collector has found them.
 	MaxBytes int64
+
+	// Dir is a folder for whole files, kept across restarts; "" is none. It is made if
+	// missing. Each process works in a sub-folder of its own (0, 1, …), the first one
+	// that no live process holds, and finds there what an earlier one left.
+	Dir string
+	// MaxDisk caps what lies in that sub-folder, in bytes; 0 is DefaultDisk. Less is
+	// used where the disk would be left with under a twentieth free.
+	MaxDisk int64
+	// Log is told when the folder cannot be used (any more), once; nil is slog.Default.
+	Log *slog.Logger
 }
 
 // File is one immutable version of a file.
@@ -58,6 +72,7 @@ type File struct {
 type Cache struct {
 	budget  *budget
 	tier    *tier
+	disk    *disk // nil without one
 	window  int64 // the furthest that a session reads ahead
 	done    chan struct{}
 	fetches sync.WaitGroup
@@ -68,9 +83,12 @@ type Cache struct {
 	live    map[key]*block // being fetched, or owned by a read or a session
 	running map[*fetch]struct{}
 	recent  *list.List // of *session, last used first
+	warm    warmed
 }
 
-// New makes an empty Cache. It fails only for a size below MinBytes.
+// New makes a Cache that is empty but for what lies on disk. It fails only for a size
+// below MinBytes: a folder that cannot be used is told of in Stats and in the log, and
+// done without.
 func New(cfg Config) (*Cache, error) {
 	limit := cfg.MaxBytes
 	if limit == 0 {
@@ -79,12 +97,12 @@ func New(cfg Config) (*Cache, error) {
 	if limit < MinBytes {
 		return nil, fmt.Errorf("a block cache of %d bytes is too small: give it %d MiB or more", limit, MinBytes>>20)
 	}
-	ahead := min(limit/2, maxAhead)
+	ahead := min(limit*3/4, maxAhead)
 	t, err := newTier(limit - ahead)
 	if err != nil {
 		return nil, err
 	}
-	return &Cache{
+	c := &Cache{
 		budget:  newBudget(limit),
 		tier:    t,
 		window:  min(maxWindow, ahead/2),
@@ -92,7 +110,12 @@ func New(cfg Config) (*Cache, error) {
 		live:    make(map[key]*block),
 		running: make(map[*fetch]struct{}),
 		recent:  list.New(),
-	}, nil
+		warm:    warmed{limit: limit / 4, blocks: list.New()},
+	}
+	if cfg.Dir != "" {
+		c.disk = openDisk(cfg, limit)
+	}
+	return c, nil
 }
 
 // Open returns a Reader of f, one for each handle, since it learns the handle's access
@@ -114,7 +137,10 @@ func (c *Cache) Close() {
 	for f := range c.running {
 		f.cancel()
 	}
+	for c.coolOldest(-1) {
+	}
 	c.mu.Unlock()
 	c.fetches.Wait()
+	c.disk.close()
 	c.tier.close()
 }

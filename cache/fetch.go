@@ -126,8 +126,14 @@ func (c *Cache) show(f *fetch, b *block, data []byte, n int) error {
 	if f.wanted == 0 && b != f.blocks[len(f.blocks)-1] {
 		c.abandon(f)
 	}
+	if c.disk != nil {
+		b.owners.Add(1)
+	}
 	c.mu.Unlock()
 	c.tier.put(b)
+	if c.disk != nil {
+		c.disk.offer(&f.file, b)
+	}
 	return nil
 }
 
@@ -150,6 +156,9 @@ func (c *Cache) fail(b *block, err error) {
 	b.fetch, b.err = nil, err
 	delete(c.live, b.key)
 	b.wake()
+	if b.warm != nil {
+		c.cool(b)
+	}
 }
 
 // finish ends a fetch: blocks that are not whole fail with err.

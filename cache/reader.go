@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+	"sync/atomic"
 )
 
 const (
@@ -18,6 +20,7 @@ const (
 type Reader struct {
 	c    *Cache
 	file File
+	disk atomic.Pointer[os.File] // nil while the file is not on disk
 
 	// Guarded by Cache.mu.
 	closed   bool
@@ -37,7 +40,7 @@ func (r *Reader) Read(ctx context.Context, off int64, n int) ([]byte, error) {
 
 // ReadInto is Read of len(buf) bytes, for callers who have a buffer anyway: bytes that
 // lie in one block are returned in place, as by Read, and buf is untouched; only bytes
-// from several blocks are copied, into buf.
+// from several blocks are copied, into buf, and so are those of a file on disk.
 func (r *Reader) ReadInto(ctx context.Context, off int64, buf []byte) ([]byte, error) {
 	return r.read(ctx, off, len(buf), buf)
 }
@@ -47,6 +50,14 @@ func (r *Reader) Close() {
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
 	r.closed = true
+	r.endRuns()
+	if f := r.disk.Swap(nil); f != nil {
+		f.Close()
+	}
+}
+
+// endRuns gives up what was read ahead. c.mu is held.
+func (r *Reader) endRuns() {
 	for i, s := range r.sessions {
 		if s != nil {
 			s.end(r.c)
@@ -65,6 +76,13 @@ func (r *Reader) read(ctx context.Context, off int64, n int, buf []byte) ([]byte
 	end := off + min(int64(n), r.file.Size-off)
 
 	c := r.c
+	if c.disk != nil {
+		if f := r.onDisk(ctx); f != nil {
+			if out, ok := r.readDisk(f, off, end, buf); ok {
+				return out, nil
+			}
+		}
+	}
 	c.mu.Lock()
 	if r.closed || c.closed {
 		c.mu.Unlock()

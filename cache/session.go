@@ -148,6 +148,7 @@ func (s *session) hold(c *Cache, f *File, n int64) bool {
 	}
 	c.use(b)
 	s.held[n] = b
+	c.taken(b)
 	return true
 }
 
@@ -205,10 +206,10 @@ func (s *session) end(c *Cache) {
 	c.recent.Remove(s.place)
 }
 
-// reclaim has sessions give up what they hold until the reads that wait for memory can
-// all be served: those idle longest first, each from its far end. c.mu is held.
+// reclaim has warmed files and sessions given up until the reads that wait for memory
+// can all be served: those idle longest first, each from its far end. c.mu is held.
 func (c *Cache) reclaim() {
-	coming := int64(0) // back to the budget when cancelled fetches have ended
+	coming := c.coolFor() // back to the budget when cancelled fetches have ended
 	for e := c.recent.Back(); e != nil; e = e.Prev() {
 		s := e.Value.(*session)
 		unread := false

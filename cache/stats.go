@@ -14,6 +14,12 @@ type Stats struct {
 	InFlight     int64 // of them not ended yet
 	Failures     int64 // of them failed while somebody wanted the bytes
 
+	Warmed      int64 // small files fetched by Warm
+	WarmedUsed  int64 // of them read later
+	WarmedBytes int64 // of all that were warmed
+
+	Disk DiskStats // zero without a tier on disk
+
 	MaxBytes  int64 // Config.MaxBytes
 	UsedBytes int64 // taken of MaxBytes now: kept, read ahead and on its way
 	KeptBytes int64 // kept for later reads, part of UsedBytes
@@ -23,6 +29,8 @@ type counters struct {
 	hits, misses, stalls atomic.Int64
 	served, fetched      atomic.Int64
 	fetches, failures    atomic.Int64
+
+	warmed, warmedUsed, warmedBytes atomic.Int64
 }
 
 // Stats tells the counters. It never waits for I/O.
@@ -43,6 +51,10 @@ func (c *Cache) Stats() Stats {
 		Fetches:      c.count.fetches.Load(),
 		InFlight:     int64(running),
 		Failures:     c.count.failures.Load(),
+		Warmed:       c.count.warmed.Load(),
+		WarmedUsed:   c.count.warmedUsed.Load(),
+		WarmedBytes:  c.count.warmedBytes.Load(),
+		Disk:         c.disk.stats(),
 		MaxBytes:     c.budget.limit,
 		UsedBytes:    c.budget.inUse(),
 		KeptBytes:    kept,
