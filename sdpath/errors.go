@@ -50,3 +50,19 @@ type EmptySlugError struct{ Name string }
 func (e *EmptySlugError) Error() string {
 	return fmt.Sprintf("device name %q has neither letter nor digit: choose a name with at least one", e.Name)
 }
+
+// NameError says that a segment of a path below a mountpoint stands for no key that
+// could be told from it alone. Err is ErrLong or ErrEscape.
+type NameError struct {
+	Name string // the segment
+	Err  error
+}
+
+func (e *NameError) Error() string {
+	if e.Err == ErrLong {
+		return fmt.Sprintf("%q is %v", e.Name, e.Err)
+	}
+	return fmt.Sprintf("%q is %v: see Odd names in docs/semantics.md", e.Name, e.Err)
+}
+
+func (e *NameError) Unwrap() error { return e.Err }

@@ -1,7 +1,8 @@
 // Package sdpath is the one name that every file has: a Physical path on a
 // device, a Cloud key in a bucket or drive, or a Content id. Each is written as a
 // URI (s3://photos/a.jpg) or as the path below a mountpoint that shows the same
-// file (s3/photos/a.jpg). Both forms are raw: there is no percent-coding.
+// file (s3/photos/a.jpg). A URI is raw: there is no percent-coding. So is the path,
+// but for segments of keys that no POSIX name can hold, which it has escaped (Escape).
 package sdpath
 
 import (
@@ -78,8 +79,15 @@ func (p Cloud) rest() string {
 }
 
 // Mount returns where p is shown, relative to the mountpoint: its URI with "/" in
-// place of "://". ParseMount reads it back.
-func Mount(p Path) string { return strings.Replace(p.String(), "://", "/", 1) }
+// place of "://", and a key as EscapeKey has it. ParseMount reads it back, unless a
+// segment was too long for that (ErrLong).
+func Mount(p Path) string {
+	if c, ok := p.(Cloud); ok {
+		c.Path = EscapeKey(c.Path)
+		return string(c.Service) + "/" + c.rest()
+	}
+	return strings.Replace(p.String(), "://", "/", 1)
+}
 
 // Parse reads a URI. The scheme is matched without regard to case and gs:// is
 // gcs://. Its errors are *UnknownSchemeError, *EmptyIdentifierError and
@@ -93,10 +101,19 @@ func Parse(uri string) (Path, error) {
 }
 
 // ParseMount reads a path relative to a mountpoint, as in "s3/photos/a.jpg". It
-// fails as Parse does.
+// fails as Parse does, and with a *NameError for what UnescapeKey does not read. The
+// path of a file beside a folder of its name gives the key of both.
 func ParseMount(rel string) (Path, error) {
 	scheme, rest, _ := strings.Cut(rel, "/")
-	return parse(rel, scheme, rest)
+	p, err := parse(rel, scheme, rest)
+	c, ok := p.(Cloud)
+	if err != nil || !ok {
+		return p, err
+	}
+	if c.Path, err = UnescapeKey(c.Path); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func parse(input, scheme, rest string) (Path, error) {

@@ -24,12 +24,12 @@ func TestForms(t *testing.T) {
 		{"local://dev/1:/x", "local/dev/1:/x", Physical{"dev", "/1:/x"}},
 		{"s3://my-bucket/photos/2024/vacation.jpg", "s3/my-bucket/photos/2024/vacation.jpg", Cloud{S3, "my-bucket", "photos/2024/vacation.jpg"}},
 		{"s3://bucket", "s3/bucket", Cloud{S3, "bucket", ""}},
-		{"s3://bucket//", "s3/bucket//", Cloud{S3, "bucket", "/"}},
-		{"s3://b/a//b", "s3/b/a//b", Cloud{S3, "b", "a//b"}},
-		{"s3://b/./a", "s3/b/./a", Cloud{S3, "b", "./a"}},
-		{"s3://b/../a", "s3/b/../a", Cloud{S3, "b", "../a"}},
-		{"s3://b/a/", "s3/b/a/", Cloud{S3, "b", "a/"}},
-		{"s3://b/a%20b?c#d://e", "s3/b/a%20b?c#d://e", Cloud{S3, "b", "a%20b?c#d://e"}},
+		{"s3://bucket//", "s3/bucket/%%%2F", Cloud{S3, "bucket", "/"}},
+		{"s3://b/a//b", "s3/b/a/%%/b", Cloud{S3, "b", "a//b"}},
+		{"s3://b/./a", "s3/b/%%%2E/a", Cloud{S3, "b", "./a"}},
+		{"s3://b/../a", "s3/b/%%%2E%2E/a", Cloud{S3, "b", "../a"}},
+		{"s3://b/a/", "s3/b/a/%%", Cloud{S3, "b", "a/"}},
+		{"s3://b/a%20b?c#d://e", "s3/b/a%20b?c#d:/%%/e", Cloud{S3, "b", "a%20b?c#d://e"}},
 		{"s3://b/\xff\xfe", "s3/b/\xff\xfe", Cloud{S3, "b", "\xff\xfe"}},
 		{"gdrive://My Drive/Documents/a b.pdf", "gdrive/My Drive/Documents/a b.pdf", Cloud{GDrive, "My Drive", "Documents/a b.pdf"}},
 		{"onedrive://Documents/x", "onedrive/Documents/x", Cloud{OneDrive, "Documents", "x"}},
@@ -83,6 +83,32 @@ func TestParseVariants(t *testing.T) {
 	}
 }
 
+// Paths that no mount shows, which are read as the key that they look like.
+func TestParseMountVariants(t *testing.T) {
+	for in, want := range map[string]string{
+		"s3/b/":             "s3://b",
+		"gs/b/x":            "gcs://b/x",
+		"s3/bucket//":       "s3://bucket//",
+		"s3/b/a//b":         "s3://b/a//b",
+		"s3/b/./a":          "s3://b/./a",
+		"s3/b/../a":         "s3://b/../a",
+		"s3/b/a/":           "s3://b/a/",
+		"s3/b/a//%%":        "s3://b/a//",
+		"s3/b/d/%%x%file":   "s3://b/d/x",
+		"s3/b/%%%2Fx%file":  "s3://b//x",
+		"local/dev/%%/x":    "local://dev/%%/x",
+		"s3/b/a%%/50%/%2F":  "s3://b/a%%/50%/%2F",
+		"s3/b/%%%25%25":     "s3://b/%%",
+		"s3/%%/%%%25%25":    "s3://%%/%%",
+		"dropbox/b/x/%%%00": "dropbox://b/x/\x00",
+	} {
+		got, err := ParseMount(in)
+		if err != nil || got.String() != want {
+			t.Errorf("ParseMount(%q) = %v, %v, want %v", in, got, err, want)
+		}
+	}
+}
+
 func TestNewPhysical(t *testing.T) {
 	for in, want := range map[string]string{
 		"/a/../b": "/b", "/": "/", "": "/", "a": "/a", "C:/a/..": "C:/", "/C:/a": "/C:/a", "//a": "/a",
@@ -120,6 +146,21 @@ func TestParseErrors(t *testing.T) {
 	} {
 		if p, err := Parse(in); p != nil || !errors.As(err, target) {
 			t.Errorf("Parse(%q) = %v, %v (%T), want %T", in, p, err, err, target)
+		}
+	}
+	for in, want := range map[string]error{
+		"s3/b/%%":              ErrEscape, // "" in the root is the root
+		"s3/b/%%/x":            ErrEscape,
+		"s3/b/a/%%x":           ErrEscape, // which needs no escape
+		"s3/b/a/%%%2e":         ErrEscape,
+		"s3/b/a/%%%2Fx":        ErrEscape, // a slash anywhere but in the root
+		"s3/b/%%%2Fx%2Fy":      ErrEscape,
+		"s3/b/%%x%file/y":      ErrEscape,
+		"s3/b/" + Escape(long): ErrLong,
+	} {
+		var name *NameError
+		if p, err := ParseMount(in); p != nil || !errors.Is(err, want) || !errors.As(err, &name) {
+			t.Errorf("ParseMount(%q) = %v, %v, want %v", in, p, err, want)
 		}
 	}
 	for in, target := range map[string]any{
