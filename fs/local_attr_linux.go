@@ -198,6 +198,7 @@ func (n *localNode) Setxattr(ctx context.Context, attr string, data []byte, flag
 	if err := unix.Setxattr(procPath(fd), attr, data, int(flags&^aclKillsSetgid)); err != nil {
 		return toErrno(err)
 	}
+	defer n.modeMayHaveChanged(attr)
 	if flags&aclKillsSetgid == 0 {
 		return 0
 	}
@@ -215,7 +216,16 @@ func (n *localNode) Removexattr(ctx context.Context, attr string) syscall.Errno 
 		return errno
 	}
 	defer unix.Close(fd)
+	defer n.modeMayHaveChanged(attr)
 	return toErrno(unix.Removexattr(procPath(fd), attr))
+}
+
+// modeMayHaveChanged makes the kernel ask again after an ACL was written: it carries
+// the mode, and where the kernel checks no permissions it takes it for any attribute.
+func (n *localNode) modeMayHaveChanged(attr string) {
+	if attr == "system.posix_acl_access" {
+		n.NotifyContent(-1, 0) // attributes alone
+	}
 }
 
 // Listxattr names the extended attributes of the file itself. "trusted.*" is for
