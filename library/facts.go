@@ -22,9 +22,9 @@ import (
 const factsPage = 1000
 
 // EachFact calls fn for the facts of dir whose names lie from from to to, both included, in
-// the order of their bytes; to "" means no end. It stops at fn's first error, which it returns
-// as it is. The bytes are shared: do not change them. Nothing is locked while fn runs.
-func (l *Library) EachFact(ctx context.Context, volume, dir, from, to string, fn func(name, version string, data []byte) error) error {
+// the order of their bytes; to "" means no end. The bytes are shared: do not change them.
+// Nothing is locked while fn runs.
+func (l *Library) EachFact(ctx context.Context, volume, dir, from, to string, fn func(name, version string, data []byte)) error {
 	noted, err := l.facts.noted(ctx, volume, dir, from, to)
 	if err != nil {
 		return err
@@ -36,9 +36,7 @@ func (l *Library) EachFact(ctx context.Context, volume, dir, from, to string, fn
 		}
 		last := len(page) < factsPage
 		for _, c := range mergeFacts(page, &noted, last) {
-			if err := fn(c.name, c.version, c.data); err != nil {
-				return err
-			}
+			fn(c.name, c.version, c.data)
 		}
 		if last {
 			return nil
