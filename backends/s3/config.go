@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"sd/backends"
 )
 
 // Config says which bucket, where, and who asks. Bucket alone is enough for a bucket
@@ -45,6 +47,12 @@ type Config struct {
 	ProbeEvery time.Duration
 	// PageSize is the number of keys asked for in one LIST; 0 is 1000, the most.
 	PageSize int
+	// MaxCopy is the size above which a copy is made in parts; 0 is 5 GiB, the most that S3
+	// copies in one request.
+	MaxCopy int64
+	// Capabilities are what the server is known to heed; nil has it found out after the
+	// first write that needs to know.
+	Capabilities *backends.Capabilities
 	// Transport carries the requests; nil is one that is tuned for parallel transfers.
 	Transport http.RoundTripper
 }
@@ -64,6 +72,9 @@ func (c *Config) check() error {
 	}
 	if c.Anonymous && c.AccessKeyID != "" {
 		return errors.New("anonymous access takes no access key")
+	}
+	if c.MaxCopy <= 0 {
+		c.MaxCopy = maxPut
 	}
 	if c.Endpoint == "" {
 		if err := c.deriveEndpoint(); err != nil || c.Endpoint == "" {

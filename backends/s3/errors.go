@@ -21,6 +21,8 @@ type answerError struct {
 	kind    error // a sentinel, or nil
 	text    string
 	details string
+	status  int
+	code    string
 }
 
 func (e *answerError) Error() string {
@@ -69,6 +71,9 @@ var codes = map[string]struct {
 
 	"ConditionalRequestConflict": {backends.ErrChanged, ""},
 	"EntityTooLarge":             {backends.ErrTooLarge, ""},
+	"KeyTooLongError":            {backends.ErrNameTooLong, ""},
+	"KeyTooLong":                 {backends.ErrNameTooLong, ""},
+	"NoSuchUpload":               {backends.ErrNoUpload, ""},
 	"QuotaExceeded":              {backends.ErrNoSpace, ""},
 	"XMinioStorageFull":          {backends.ErrNoSpace, ""},
 	"NotImplemented":             {errors.ErrUnsupported, ""},
@@ -86,6 +91,7 @@ var statuses = map[int]struct {
 	http.StatusForbidden:           {iofs.ErrPermission, adviceRights},
 	http.StatusNotFound:            {iofs.ErrNotExist, ""},
 	http.StatusMethodNotAllowed:    {errors.ErrUnsupported, ""},
+	http.StatusConflict:            {backends.ErrChanged, ""},
 	http.StatusPreconditionFailed:  {backends.ErrChanged, ""},
 	http.StatusTooManyRequests:     {backends.ErrOffline, "too many requests"},
 	http.StatusNotImplemented:      {errors.ErrUnsupported, ""},
@@ -140,7 +146,7 @@ func (b *Backend) explain(err error) error {
 			means.text = "the server has an internal error"
 		}
 	}
-	return &answerError{kind: means.kind, text: means.text, details: b.details(err, status, code)}
+	return &answerError{means.kind, means.text, b.details(err, status, code), status, code}
 }
 
 func (b *Backend) details(err error, status int, code string) string {
@@ -183,6 +189,12 @@ func statusOf(err error) int {
 		return resp.HTTPStatusCode()
 	}
 	return 0
+}
+
+// statusIs tells whether an error that was explained came with an HTTP status.
+func statusIs(err error, status int) bool {
+	var answer *answerError
+	return errors.As(err, &answer) && answer.status == status
 }
 
 func codeOf(err error) string {

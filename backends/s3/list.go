@@ -4,6 +4,7 @@ import (
 	"context"
 	iofs "io/fs"
 	"net/url"
+	"slices"
 	"strings"
 
 	"sd/backends"
@@ -176,7 +177,7 @@ func (b *Backend) pages(ctx context.Context, in sdk.ListObjectsV2Input, use func
 			}
 			token, next = t, ask(&t)
 		}
-		prefixes, err := decode(r.out, *in.Prefix)
+		prefixes, err := b.decode(r.out, *in.Prefix)
 		if err == nil {
 			err = use(r.out.Contents, prefixes)
 		}
@@ -210,7 +211,7 @@ func (b *Backend) list(ctx context.Context, in sdk.ListObjectsV2Input) (out *sdk
 // decode undoes the encoding of a page's keys in place and returns its prefixes. All
 // of them begin with prefix, or it is an error: a server that cannot put a key into
 // XML may send another one.
-func decode(out *sdk.ListObjectsV2Output, prefix string) ([]string, error) {
+func (b *Backend) decode(out *sdk.ListObjectsV2Output, prefix string) ([]string, error) {
 	plain := func(s *string) *string { return s }
 	if out.EncodingType == types.EncodingTypeUrl {
 		plain = func(s *string) *string {
@@ -223,6 +224,7 @@ func decode(out *sdk.ListObjectsV2Output, prefix string) ([]string, error) {
 		}
 	}
 	strange := &protocolError{"it lists keys that were not asked for"}
+	out.Contents = slices.DeleteFunc(out.Contents, func(o types.Object) bool { return b.caps.probes(o.Key) })
 	for i := range out.Contents {
 		out.Contents[i].Key = plain(out.Contents[i].Key)
 		if !strings.HasPrefix(aws.ToString(out.Contents[i].Key), prefix) {

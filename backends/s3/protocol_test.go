@@ -228,14 +228,16 @@ func TestDiscovery(t *testing.T) {
 func TestPut(t *testing.T) {
 	uid := uint32(1000)
 	var got http.Header
-	b := strange(t, func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r.Header
 		body, _ := io.ReadAll(r.Body)
 		if string(body) != "text" {
 			t.Errorf("got body %q", body)
 		}
 		w.Header().Set("ETag", `"e"`)
-	})
+	}))
+	defer s.Close()
+	b := open(t, s.URL, func(c *Config) { c.Capabilities = &heedful })
 	e, err := b.Put(t.Context(), "k", strings.NewReader("text"), 4, backends.Meta{
 		ModTime: time.Unix(1700000000, 120000000), Mode: 0o100644, UID: &uid, LinkTarget: "a b", BLAKE3: "ff", ContentType: "text/x",
 	}, backends.Cond{Version: "old"})
@@ -246,6 +248,7 @@ func TestPut(t *testing.T) {
 		"X-Amz-Meta-Mtime": "1700000000.12", "X-Amz-Meta-Mode": "33188", "X-Amz-Meta-Uid": "1000", "X-Amz-Meta-Gid": "",
 		"X-Amz-Meta-Sd-Link": "a+b", "X-Amz-Meta-Sd-Blake3": "ff", "Content-Type": "text/x", "If-Match": `"old"`,
 		"If-None-Match": "", "X-Amz-Trailer": "", "Content-Encoding": "", "X-Amz-Sdk-Checksum-Algorithm": "",
+		"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD", "X-Amz-Checksum-Crc32c": "L1MZ4Q==",
 	} {
 		if got.Get(name) != want {
 			t.Errorf("%s: got %q, want %q", name, got.Get(name), want)

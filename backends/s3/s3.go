@@ -25,6 +25,7 @@ import (
 	iofs "io/fs"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"sd/backends"
 	"sd/backends/internal/rest"
@@ -41,6 +42,9 @@ type Backend struct {
 
 	connecting chan struct{} // held while conn is being made
 
+	signsBodies atomic.Bool // the server refuses checksums of bodies
+	caps        capabilities
+
 	mu     sync.Mutex
 	conn   *conn
 	region string // learned from the server
@@ -51,6 +55,8 @@ var _ interface {
 	backends.Putter
 	backends.Remover
 	backends.Copier
+	backends.Uploader
+	backends.Prober
 	backends.DirMaker
 	backends.DirStater
 	backends.Walker
@@ -66,6 +72,7 @@ func New(cfg Config) (*Backend, error) {
 		return nil, err
 	}
 	b := &Backend{cfg: cfg, retryer: newRetryer(), connecting: make(chan struct{}, 1)}
+	b.caps.init(cfg.Capabilities)
 	transport := cfg.Transport
 	if transport == nil {
 		transport = rest.NewTransport(nil)
@@ -79,8 +86,10 @@ func New(cfg Config) (*Backend, error) {
 	return b, nil
 }
 
-// Close ends the background probe and idle connections. The backend stays usable.
+// Close ends background probes and idle connections, and waits until a probe has tidied
+// up. The backend stays usable.
 func (b *Backend) Close() error {
+	b.caps.stop()
 	b.rest.Close()
 	return nil
 }

@@ -62,6 +62,12 @@ func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 	return b
 }
 
+// heedful is a server that heeds all conditions.
+var heedful = backends.Capabilities{
+	PutAbsent: true, PutVersion: true, CommitAbsent: true, CommitVersion: true,
+	CopyAbsent: true, CopyVersion: true, CopySource: true, RemoveVersion: true, CopyPart: true,
+}
+
 // TestMain hides this machine's own AWS configuration from the SDK.
 func TestMain(m *testing.M) {
 	for _, setting := range os.Environ() {

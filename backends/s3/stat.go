@@ -64,19 +64,25 @@ func (b *Backend) stat(ctx context.Context, name string, dirFirst bool) (backend
 
 // head describes the file called name; another version than wanted is ErrChanged.
 func (b *Backend) head(ctx context.Context, name, wanted string) (backends.Entry, error) {
+	e, _, err := b.look(ctx, name, wanted)
+	return e, err
+}
+
+// look is head with the whole reply.
+func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry, *sdk.HeadObjectOutput, error) {
 	var out *sdk.HeadObjectOutput
 	err := b.meta(ctx, "HEAD", func(ctx context.Context, api *sdk.Client) (err error) {
 		out, err = api.HeadObject(ctx, &sdk.HeadObjectInput{Bucket: &b.cfg.Bucket, Key: &name, IfMatch: etag(wanted)})
 		return err
 	})
 	if err != nil {
-		return backends.Entry{}, err
+		return backends.Entry{}, nil, err
 	}
 	e := withSum(fileEntry(name, aws.ToInt64(out.ContentLength), out.ETag, out.LastModified))
 	if wanted != "" && e.Version != wanted {
-		return backends.Entry{}, backends.ErrChanged
+		return backends.Entry{}, nil, backends.ErrChanged
 	}
-	return e, nil
+	return carrying(e, readMeta(out.Metadata, out.ContentType)), out, nil
 }
 
 // isDir tells whether any key lies below the directory called name, or is its marker.

@@ -76,6 +76,10 @@ func (c *Client) newCall(parent context.Context, op string, lane Lane, grace tim
 // caller's, with End, or when patience has run out.
 func (k *Call) Context() context.Context { return k.ctx }
 
+// Attempts returns how many requests were sent so far. After more than one, the server
+// may have done what an earlier one asked for, and its answer was lost.
+func (k *Call) Attempts() int { return int(k.attempts.Load()) }
+
 // End closes the operation with its outcome and returns it, as an error that wraps
 // backends.ErrOffline if it failed because no answer came. Failures for want of an
 // answer open the circuit; so does a third operation in a row that ended in "not now".

@@ -1,0 +1,354 @@
+package s3
+
+import (
+	"cmp"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	iofs "io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sd/backends"
+	"sd/backends/internal/rest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+var limits = backends.UploadLimits{MinPart: 5 << 20, MaxPart: 5 << 30, MaxParts: 10_000, MaxPut: maxPut}
+
+// Limits tells those of S3.
+func (b *Backend) Limits() backends.UploadLimits { return limits }
+
+// upload is a multipart upload. Its parts carry checksums if it was begun with them.
+type upload struct {
+	b    *Backend
+	name string
+	id   string
+	sums bool
+}
+
+// The id of an upload tells whether its parts carry checksums: with or without for all.
+const (
+	withSums    = "crc32c:"
+	withoutSums = "signed:"
+)
+
+// Upload begins an upload, or goes on with the one of an id that ID returned.
+func (b *Backend) Upload(ctx context.Context, name, id string, m backends.Meta) (backends.Upload, error) {
+	if !isKey(name) {
+		return nil, pathError("upload", name, backends.ErrIsDir)
+	}
+	if id != "" {
+		own, sums := strings.CutPrefix(id, withSums)
+		if !sums {
+			own = strings.TrimPrefix(id, withoutSums)
+		}
+		return &upload{b, name, own, sums}, nil
+	}
+	metadata, m := headers(m, nil)
+	u, err := b.initiate(ctx, name, sdk.CreateMultipartUploadInput{Metadata: metadata, ContentType: contentType(name, m)})
+	if err != nil {
+		return nil, pathError("upload", name, err)
+	}
+	return u, nil
+}
+
+// initiate begins an upload that makes what in describes.
+func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultipartUploadInput) (*upload, error) {
+	in.Bucket, in.Key = &b.cfg.Bucket, &name
+	var (
+		w    wire
+		none string
+		out  *sdk.CreateMultipartUploadOutput
+	)
+	if !b.signsBodies.Load() {
+		w.crc = &none
+	}
+	call, err := b.rest.Begin(ctx, "INITIATE", rest.Meta, 0)
+	if err != nil {
+		return nil, err
+	}
+	sums := false
+	err = b.end(call, b.send(call, w, false, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
+		in := in
+		if sums = w.crc != nil; sums {
+			in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32c
+		}
+		out, err = api.CreateMultipartUpload(ctx, &in, w.options)
+		return err
+	}))
+	if err != nil {
+		return nil, err
+	}
+	if aws.ToString(out.UploadId) == "" {
+		return nil, &protocolError{"an upload without an id"}
+	}
+	return &upload{b, name, *out.UploadId, sums}, nil
+}
+
+func (u *upload) ID() string {
+	if u.sums {
+		return withSums + u.id
+	}
+	return withoutSums + u.id
+}
+
+func (u *upload) Part(ctx context.Context, num int, r io.ReadSeeker, size int64) (backends.Part, error) {
+	part, err := u.part(ctx, num, r, size)
+	return part, pathError("upload", u.name, err)
+}
+
+func (u *upload) part(ctx context.Context, num int, r io.ReadSeeker, size int64) (backends.Part, error) {
+	if err := fitsUpload(num, size); err != nil {
+		return backends.Part{}, err
+	}
+	body, err := newSource(r, size)
+	if err != nil {
+		return backends.Part{}, err
+	}
+	var w wire
+	if u.sums {
+		if w, err = u.b.wire(body); err != nil {
+			return backends.Part{}, u.b.explain(err)
+		}
+	}
+	call, err := u.b.rest.Begin(ctx, "PART", rest.Data, grace(size))
+	if err != nil {
+		return backends.Part{}, err
+	}
+	var (
+		out *sdk.UploadPartOutput
+		crc string
+	)
+	err = u.b.end(call, u.b.send(call, w, false, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
+		crc = aws.ToString(w.crc)
+		out, err = api.UploadPart(ctx, &sdk.UploadPartInput{
+			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id, PartNumber: aws.Int32(int32(num)),
+			Body: body, ContentLength: &size, ChecksumCRC32C: w.crc,
+		}, w.options)
+		return err
+	}))
+	if err != nil {
+		return backends.Part{}, err
+	}
+	return newPart(num, size, out.ETag, crc)
+}
+
+func fitsUpload(num int, size int64) error {
+	switch {
+	case num < 1 || num > limits.MaxParts || size < 0:
+		return iofs.ErrInvalid
+	case size > limits.MaxPart:
+		return backends.ErrTooLarge
+	}
+	return nil
+}
+
+// newPart keeps a part's ETag and, behind a blank, its checksum: both are asked for
+// when the upload is committed.
+func newPart(num int, size int64, etag *string, crc string) (backends.Part, error) {
+	tag := version(aws.ToString(etag), time.Time{}, 0)
+	if aws.ToString(etag) == "" {
+		return backends.Part{}, &protocolError{"a part without a tag"}
+	}
+	if crc != "" {
+		tag += " " + crc
+	}
+	return backends.Part{Num: num, Size: size, Tag: tag}, nil
+}
+
+func (u *upload) CopyPart(ctx context.Context, num int, src, version string, off, n int64) (backends.Part, error) {
+	part, err := u.copyPart(ctx, num, src, version, off, n)
+	return part, pathError("upload", u.name, err)
+}
+
+func (u *upload) copyPart(ctx context.Context, num int, src, version string, off, n int64) (backends.Part, error) {
+	if err := fitsUpload(num, n); err != nil {
+		return backends.Part{}, err
+	}
+	if off < 0 || n == 0 {
+		return backends.Part{}, iofs.ErrInvalid
+	}
+	if version != "" && (etag(version) == nil || !u.b.caps.copySource()) {
+		if _, err := u.b.head(ctx, src, version); err != nil {
+			return backends.Part{}, pathError("copy", src, err)
+		}
+	}
+	call, err := u.b.rest.Begin(ctx, "PARTCOPY", rest.Meta, grace(n))
+	if err != nil {
+		return backends.Part{}, err
+	}
+	var out *sdk.UploadPartCopyOutput
+	err = u.b.end(call, u.b.try(call, func(ctx context.Context, api *sdk.Client) (err error) {
+		out, err = api.UploadPartCopy(ctx, &sdk.UploadPartCopyInput{
+			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id, PartNumber: aws.Int32(int32(num)),
+			CopySource: u.b.copySource(src), CopySourceIfMatch: etag(version),
+			CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", off, off+n-1)),
+		})
+		return err
+	}))
+	if err != nil {
+		if !errors.Is(err, backends.ErrNoUpload) {
+			err = pathError("copy", src, err)
+		}
+		return backends.Part{}, err
+	}
+	if out.CopyPartResult == nil {
+		return backends.Part{}, &protocolError{"a copied part without a tag"}
+	}
+	return newPart(num, n, out.CopyPartResult.ETag, aws.ToString(out.CopyPartResult.ChecksumCRC32C))
+}
+
+func (u *upload) Commit(ctx context.Context, parts []backends.Part, c backends.Cond) (backends.Entry, error) {
+	e, err := u.commit(ctx, parts, c)
+	return e, pathError("commit", u.name, err)
+}
+
+func (u *upload) commit(ctx context.Context, parts []backends.Part, c backends.Cond) (backends.Entry, error) {
+	parts = slices.SortedFunc(slices.Values(parts), func(a, b backends.Part) int { return cmp.Compare(a.Num, b.Num) })
+	list, size := make([]types.CompletedPart, len(parts)), int64(0)
+	for i, p := range parts {
+		tag, crc, _ := strings.Cut(p.Tag, " ")
+		list[i] = types.CompletedPart{PartNumber: aws.Int32(int32(p.Num)), ETag: etag(tag)}
+		if crc != "" {
+			list[i].ChecksumCRC32C = &crc
+		}
+		size += p.Size
+	}
+	heeded, err := u.b.guard(ctx, u.name, c, func(k *backends.Capabilities) (absent, version bool) {
+		return k.CommitAbsent, k.CommitVersion
+	})
+	if err != nil {
+		return u.committed(ctx, parts, size, conditional(err, c))
+	}
+	call, err := u.b.rest.Begin(ctx, "COMPLETE", rest.Meta, time.Minute+grace(size/8))
+	if err != nil {
+		return backends.Entry{}, err
+	}
+	var out *sdk.CompleteMultipartUploadOutput
+	err = u.b.end(call, u.b.send(call, wire{conditional: true}, heeded, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
+		in := &sdk.CompleteMultipartUploadInput{
+			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: list},
+		}
+		if w.conditional {
+			in.IfMatch, in.IfNoneMatch = condition(c)
+		}
+		out, err = api.CompleteMultipartUpload(ctx, in)
+		return err
+	}))
+	if err != nil {
+		return u.committed(ctx, parts, size, conditional(err, c))
+	}
+	u.b.learnAfter(c)
+	if aws.ToString(out.ETag) == "" {
+		return u.b.head(ctx, u.name, "")
+	}
+	return withSum(fileEntry(u.name, size, out.ETag, servedAt(out.ResultMetadata))), nil
+}
+
+// committed tells whether a commit that failed with cause has in truth been done, by an
+// earlier request whose answer was lost: then the upload is gone and the object is what
+// its parts make.
+func (u *upload) committed(ctx context.Context, parts []backends.Part, size int64, cause error) (backends.Entry, error) {
+	gone := errors.Is(cause, backends.ErrNoUpload)
+	if !gone && !errors.Is(cause, backends.ErrChanged) && !errors.Is(cause, iofs.ErrExist) {
+		return backends.Entry{}, cause
+	}
+	want, ok := joinedTag(parts)
+	if !ok {
+		return backends.Entry{}, cause
+	}
+	e, err := u.b.head(ctx, u.name, "")
+	if err != nil || e.Size != size || e.Version != want {
+		return backends.Entry{}, cause
+	}
+	if gone || u.gone(ctx) {
+		return e, nil
+	}
+	return backends.Entry{}, cause
+}
+
+// joinedTag is the ETag of an object that is made of parts: the MD5 of their MD5s.
+func joinedTag(parts []backends.Part) (string, bool) {
+	digest := md5.New()
+	for _, p := range parts {
+		tag, _, _ := strings.Cut(p.Tag, " ")
+		sum, err := hex.DecodeString(tag)
+		if err != nil || len(sum) != md5.Size {
+			return "", false
+		}
+		digest.Write(sum)
+	}
+	return hex.EncodeToString(digest.Sum(nil)) + "-" + strconv.Itoa(len(parts)), true
+}
+
+// gone tells whether the server says that there is no such upload.
+func (u *upload) gone(ctx context.Context) bool {
+	err := u.b.meta(ctx, "LISTPARTS", func(ctx context.Context, api *sdk.Client) error {
+		_, err := api.ListParts(ctx, &sdk.ListPartsInput{
+			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id, MaxParts: aws.Int32(1),
+		})
+		return err
+	})
+	return errors.Is(err, backends.ErrNoUpload)
+}
+
+func (u *upload) Abort(ctx context.Context) error { return pathError("abort", u.name, u.abort(ctx)) }
+
+func (u *upload) abort(ctx context.Context) error {
+	err := u.b.meta(ctx, "ABORT", func(ctx context.Context, api *sdk.Client) error {
+		_, err := api.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{
+			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id,
+		})
+		return err
+	})
+	if errors.Is(err, backends.ErrNoUpload) {
+		return nil
+	}
+	return err
+}
+
+// copyAll copies from in parts, a few at once.
+func (u *upload) copyAll(ctx context.Context, from original) ([]backends.Part, error) {
+	piece := max(min(copyPiece, u.b.cfg.MaxCopy), limits.MinPart, (from.Size+int64(limits.MaxParts)-1)/int64(limits.MaxParts))
+	parts := make([]backends.Part, (from.Size+piece-1)/piece)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	slots := make(chan struct{}, copiesAtOnce)
+	for i := range parts {
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		all.Go(func() {
+			defer func() { <-slots }()
+			off := int64(i) * piece
+			part, err := u.copyPart(ctx, i+1, from.Name, from.Version, off, min(piece, from.Size-off))
+			if err != nil {
+				cancel(err)
+			}
+			parts[i] = part
+		})
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return parts, nil
+}
+
+const (
+	copyPiece    = 256 << 20
+	copiesAtOnce = 12
+)
