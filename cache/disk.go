@@ -108,6 +108,9 @@ func takeSlot(dir string) (string, *os.File, error) {
 			return "", nil, err
 		}
 		lock, err := os.OpenFile(filepath.Join(slot, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+		if errors.Is(err, unix.EROFS) { // what lies there can be read all the same
+			lock, err = os.Open(filepath.Join(slot, "lock"))
+		}
 		if err != nil {
 			return "", nil, err
 		}
