@@ -205,7 +205,10 @@ func TestDiskCapHolds(t *testing.T) {
 	var watch, wg sync.WaitGroup
 	watch.Go(func() {
 		for {
-			if got, _ := lies(t, c); got > most {
+			c.disk.mu.Lock() // nothing is removed between two looks
+			got, _ := lies(t, c)
+			c.disk.mu.Unlock()
+			if got > most {
 				t.Errorf("%d bytes on disk, want at most %d", got, most)
 			}
 			if got := c.Stats().Disk.Bytes; got > most {
