@@ -8,11 +8,12 @@ export PATH := $(CURDIR)/.tools/go/bin:$(CURDIR)/.tools/bin:$(PATH):/usr/local/g
 PREFIX  ?= /usr/local
 DESTDIR ?=
 MOUNT   ?=
+BENCH   ?=
 VERSION  = $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo unknown)
 BUILD    = go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := build
-.PHONY: run stop demo build install uninstall test bench lint fmt clean tools
+.PHONY: run stop demo build install uninstall test bench bench-s3 lint fmt clean tools
 
 run: ## install what is missing, build, mount at /sd (root) or ~/sd
 	@scripts/install-deps.sh go cc fuse
@@ -50,7 +51,12 @@ test: ## vet and every test, with the race detector; needs /dev/fuse
 bench: ## measure against the bare file system, rclone and s3fs
 	@scripts/install-deps.sh go cc fuse bench
 	@scripts/tools.sh test bench
-	@go run ./scripts/bench
+	@go run ./scripts/bench $(BENCH)
+
+bench-s3: ## the part at a distance alone: sd, rclone and s3fs at 30 ms; BENCH=-quick and the like
+	@scripts/install-deps.sh go cc fuse bench
+	@scripts/tools.sh test bench
+	@go run ./scripts/bench -only s3 $(BENCH)
 
 lint: ## gofmt, go vet (all systems), staticcheck, import layers
 	@scripts/install-deps.sh go cc

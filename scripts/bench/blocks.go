@@ -48,28 +48,36 @@ func (b *blocks) Read(p []byte) (int, error) {
 // readBlocks opens a file of blocks and reads it to the end. It tells when the first
 // block was there and when the last, both from before the open.
 func readBlocks(ctx context.Context, name string, size int64) (first, all time.Duration, err error) {
-	buf := make([]byte, blockSize)
 	start := time.Now()
+	err = eachBlock(ctx, name, size, func(i uint64) {
+		if i == 0 {
+			first = time.Since(start)
+		}
+	})
+	return first, time.Since(start), err
+}
+
+// eachBlock opens a file of blocks and calls seen for each, once it was read.
+func eachBlock(ctx context.Context, name string, size int64, seen func(i uint64)) error {
+	buf := make([]byte, blockSize)
 	f, err := os.Open(name)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer f.Close()
 	for i := range uint64(size / blockSize) {
 		if ctx.Err() != nil {
-			return 0, 0, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		if _, err := io.ReadFull(f, buf); err != nil {
-			return 0, 0, fmt.Errorf("read %s at %d MiB: %w", name, i, err)
-		}
-		if i == 0 {
-			first = time.Since(start)
+			return fmt.Errorf("read %s at %d MiB: %w", name, i, err)
 		}
 		if got := binary.LittleEndian.Uint64(buf); got != i {
-			return 0, 0, fmt.Errorf("%s at %d MiB has the bytes of another place", name, i)
+			return fmt.Errorf("%s at %d MiB has the bytes of another place", name, i)
 		}
+		seen(i)
 	}
-	return first, time.Since(start), nil
+	return nil
 }
 
 // tries is how often a figure that others can spoil is taken: a thrifty system drops

@@ -25,6 +25,8 @@ type mounted struct {
 	dir string       // what to measure in
 	pid int          // the process that serves it; 0: the kernel alone
 	end func() error // unmounts, and waits until its process is gone
+
+	dead bool // its process was killed, for it did not answer
 }
 
 // bare is the folder itself.
@@ -93,7 +95,9 @@ func once(ctx context.Context, c contender, measure func(contender, *mounted) er
 	})
 	defer func() {
 		stop()
-		err = errors.Join(err, m.end())
+		if endErr := m.end(); !m.dead {
+			err = errors.Join(err, endErr)
+		}
 	}()
 	if err := measure(c, m); err != nil {
 		return errors.Join(err, context.Cause(ctx))

@@ -30,17 +30,21 @@ type row struct {
 	met     func(of func(column string) float64) bool
 	samples map[string][]float64
 	texts   map[string]string // instead of samples
+	cut     map[string]bool   // columns whose time was over first
 }
 
 // measure adds a row. The order of calls is that of the table; goal is "" and met nil
 // if there is none.
 func (g *grid) measure(name, goal string, met func(of func(string) float64) bool) *row {
-	r := &row{name: name, goal: goal, met: met, samples: map[string][]float64{}, texts: map[string]string{}}
+	r := &row{name: name, goal: goal, met: met, samples: map[string][]float64{}, texts: map[string]string{}, cut: map[string]bool{}}
 	g.rows = append(g.rows, r)
 	return r
 }
 
 func (r *row) add(column string, v float64) { r.samples[column] = append(r.samples[column], v) }
+
+// mark says that a figure is of work that was cut short.
+func (r *row) mark(column string) { r.cut[column] = true }
 
 // text sets a cell that is not a figure.
 func (r *row) text(column, text string) { r.texts[column] = text }
@@ -71,6 +75,16 @@ func (g *grid) note(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(g.notes, text) {
 		g.notes = append(g.notes, text)
 	}
+}
+
+// trim drops the rows and columns of which nothing was measured, and tells whether
+// anything stays.
+func (g *grid) trim() bool {
+	g.rows = slices.DeleteFunc(g.rows, func(r *row) bool { return len(r.samples) == 0 && len(r.texts) == 0 })
+	g.columns = slices.DeleteFunc(g.columns, func(c string) bool {
+		return g.gaps[c] == "" && !slices.ContainsFunc(g.rows, func(r *row) bool { return r.samples[c] != nil || r.texts[c] != "" })
+	})
+	return len(g.rows) > 0
 }
 
 // atLeast is a goal for column sd.
@@ -111,7 +125,7 @@ func (g *grid) String() string {
 			line = append(line, ratio(r.median(g.ratio[0]), r.median(g.ratio[1])))
 		}
 		if hasGoal {
-			line = append(line, r.goal, r.verdict())
+			line = append(line, r.goal, r.verdict(g.columns))
 		}
 		lines = append(lines, line)
 	}
@@ -139,15 +153,26 @@ func (g *grid) cell(r *row, column string) string {
 		return g.gaps[column]
 	case math.IsNaN(v):
 		return "–"
+	case r.cut[column] && r.isTime():
+		return ">" + figure(v)
+	case r.cut[column]:
+		return figure(v) + "*"
 	}
 	return figure(v)
 }
 
-func (r *row) verdict() string {
+// isTime tells whether less is better, and work that was cut short would have more.
+func (r *row) isTime() bool {
+	return strings.HasSuffix(r.name, ", s") || strings.HasSuffix(r.name, ", ms")
+}
+
+func (r *row) verdict(columns []string) string {
 	switch {
-	case r.met == nil || len(r.samples) == 0:
+	case r.met != nil && r.texts["sd"] != "":
+		return "**no**"
+	case r.met == nil || len(r.samples) == 0 || slices.Contains(columns, "sd") && r.samples["sd"] == nil:
 		return ""
-	case r.met(r.median):
+	case r.met(r.median) && !(r.cut["sd"] && r.isTime()):
 		return "yes"
 	}
 	return "**no**"

@@ -4,11 +4,12 @@
 // this machine and in one run. It builds sd, mounts it as a user would, and leaves no
 // mount, process or file behind, whatever happens on the way.
 //
-// A full run writes its tables to docs/benchmarks.md; see page.
+// A run of whole sections writes their tables to docs/benchmarks.md; see page.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,7 +21,8 @@ import (
 
 // options are the command line.
 type options struct {
-	only   string
+	only   []string // sections, or section/workload
+	who    []string // contenders at S3, nil for all
 	quick  bool
 	rounds int
 	size   int64 // bytes of the large file
@@ -31,11 +33,12 @@ type options struct {
 func parseOptions() (options, error) {
 	var o options
 	mib := flag.Int64("size", 1024, "MiB of the large file")
-	flag.StringVar(&o.only, "only", "local,meta,s3", "what to measure")
+	only := flag.String("only", "local,meta,s3", "what to measure; of s3 a part too: s3/"+strings.Join(workloads, ", s3/"))
+	who := flag.String("who", "", "measure only these at S3: "+strings.Join(peers, ",")+",sd (default: all; in quick runs the tuned ones)")
 	flag.BoolVar(&o.quick, "quick", false, "one round of little work: to see that all runs, not for the figures")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; the tables show medians")
 	flag.StringVar(&o.binary, "sd", "", "measure this sd (default: build it)")
-	flag.StringVar(&o.page, "o", "", "write this page (default: docs/benchmarks.md, in full runs alone)")
+	flag.StringVar(&o.page, "o", "", "write this page (default: "+defaultPage+", in runs of whole sections alone)")
 	flag.Parse()
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -46,14 +49,15 @@ func parseOptions() (options, error) {
 	if o.quick && !given["size"] {
 		*mib = 256
 	}
-	o.size = *mib << 20
-	if o.page == "" && !o.quick && !given["only"] {
-		o.page = "docs/benchmarks.md"
+	o.size, o.only = *mib<<20, strings.Split(*only, ",")
+	if o.quick && *who == "" {
+		*who = "rclone tuned,s3fs tuned,sd"
 	}
-	for _, name := range strings.Split(o.only, ",") {
-		if !slices.ContainsFunc(sections, func(s section) bool { return s.name == name }) {
-			return o, fmt.Errorf("-only takes local, meta and s3, not %q", name)
-		}
+	if *who != "" {
+		o.who = strings.Split(*who, ",")
+	}
+	if o.page == "" && !o.quick && *who == "" && !strings.Contains(*only, "/") {
+		o.page = defaultPage
 	}
 	switch {
 	case flag.NArg() > 0:
@@ -63,7 +67,45 @@ func parseOptions() (options, error) {
 	case *mib < 16:
 		return o, fmt.Errorf("-size must be at least 16")
 	}
-	return o, nil
+	return o, o.check()
+}
+
+// check looks for names that nobody has.
+func (o options) check() error {
+	for _, name := range o.only {
+		head, part, whole := strings.Cut(name, "/")
+		known := slices.ContainsFunc(sections, func(s section) bool { return s.name == head })
+		if !known || whole && (head != "s3" || !slices.Contains(workloads, part)) {
+			return fmt.Errorf("-only takes local, meta, s3 and s3/%s, not %q", strings.Join(workloads, ", s3/"), name)
+		}
+	}
+	for _, name := range o.who {
+		if name != "sd" && !slices.Contains(peers, name) {
+			return fmt.Errorf("-who takes %s and sd, not %q", strings.Join(peers, ", "), name)
+		}
+	}
+	return nil
+}
+
+// wants tells whether a part of a section is to be measured.
+func (o options) wants(name, part string) bool {
+	return slices.Contains(o.only, name) || slices.Contains(o.only, name+"/"+part)
+}
+
+// wantsAny tells whether any part of a section is.
+func (o options) wantsAny(name string) bool {
+	return slices.ContainsFunc(o.only, func(s string) bool { return s == name || strings.HasPrefix(s, name+"/") })
+}
+
+// invited tells whether a contender is to be measured at S3.
+func (o options) invited(name string) bool {
+	switch name {
+	case noMount:
+		return true
+	case sdWriteBack:
+		name = "sd"
+	}
+	return o.who == nil || slices.Contains(o.who, name)
 }
 
 // A section is a group of measurements that share their preparation.
@@ -83,6 +125,8 @@ type bench struct {
 	options
 	work *workspace
 	sd   *program
+
+	failures []error // of sd, where the run went on
 }
 
 func main() {
@@ -116,9 +160,9 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	m := thisMachine(w.dir)
 	fmt.Println(m)
-	var grids []*grid
+	parts := map[string][]*grid{}
 	for _, s := range sections {
-		if !slices.Contains(strings.Split(o.only, ","), s.name) {
+		if !o.wantsAny(s.name) {
 			continue
 		}
 		got, err := s.run(b, ctx)
@@ -131,13 +175,13 @@ func run(ctx context.Context, o options) (err error) {
 		for _, g := range got {
 			fmt.Printf("\n%s\n", g)
 		}
-		grids = append(grids, got...)
+		parts[s.name] = got
 	}
-	if o.page == "" {
-		return nil
+	if err := errors.Join(b.failures...); err != nil || o.page == "" {
+		return err
 	}
 	fmt.Println("written to", o.page)
-	return writePage(o.page, m, o, grids)
+	return writePage(o.page, m, o, parts)
 }
 
 // progress tells on stderr what is going on.

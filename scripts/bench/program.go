@@ -68,13 +68,13 @@ func (p *program) run(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // mount mounts the tree; dir of what it returns is the mountpoint.
-func (p *program) mount(ctx context.Context) (*mounted, error) {
+func (p *program) mount(ctx context.Context, flags ...string) (*mounted, error) {
 	point, err := p.work.mountpoint("sd")
 	if err != nil {
 		return nil, err
 	}
 	// Cut short, it might leave a server that mounts later; it gives up by itself.
-	out, err := p.run(context.WithoutCancel(ctx), "--json", "mount", point)
+	out, err := p.run(context.WithoutCancel(ctx), append([]string{"--json", "mount", point}, flags...)...)
 	if err != nil {
 		return nil, errors.Join(err, p.umount(point))
 	}
