@@ -7,12 +7,14 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 # PACKAGE: what of ours it may import. The first pattern that fits decides; * is one
 # or more path elements, "any" is everything but cmd.
 rules='
-cmd/sd                 fs resolver cache secrets library backends backends/* sdpath
+cmd/sd                 fs resolver cache staging rename secrets library backends backends/* sdpath
 scripts/*              any
-fs                     resolver cache backends sdpath
+fs                     resolver cache staging rename backends sdpath
 resolver               library backends sdpath
 library                sdpath
 cache                  backends
+staging                backends
+rename                 backends
 secrets
 sdpath
 backends
@@ -27,6 +29,8 @@ fs                     library backends/* internal/*
 resolver               backends/* internal/*
 cmd/sd                 internal/*
 cache                  backends/* internal/*
+staging                backends/* internal/*
+rename                 backends/* internal/*
 backends/*             backends/* internal/*
 '
 # MODULE: its only importers.
@@ -37,6 +41,7 @@ github.com/dgraph-io/ristretto  cache
 github.com/aws/                 backends/s3
 github.com/zalando/go-keyring   secrets
 filippo.io/age                  secrets
+lukechampine.com/blake3         staging
 github.com/spf13/               cmd/sd
 '
 # PACKAGE: the only modules that it may import.

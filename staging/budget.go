@@ -1,0 +1,105 @@
+package staging
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"sd/backends"
+)
+
+// errRoom says that the cap, not the disk, is in the way.
+var errRoom = fmt.Errorf("the staging folder is at its cap: %w", backends.ErrNoSpace)
+
+// budget counts the staged bytes of a Store.
+type budget struct {
+	limit int64
+
+	mu    sync.Mutex
+	used  int64
+	freed chan struct{} // closed and made anew when used goes down
+}
+
+// try holds n bytes if they are free.
+func (b *budget) try(n int64) bool {
+	if n == 0 {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used+n > b.limit {
+		return false
+	}
+	b.used += n
+	return true
+}
+
+// take holds n bytes, free or not.
+func (b *budget) take(n int64) {
+	b.mu.Lock()
+	b.used += n
+	b.mu.Unlock()
+}
+
+// release gives n bytes back; n < 0 takes more.
+func (b *budget) release(n int64) {
+	if n == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	if n > 0 && b.freed != nil {
+		close(b.freed)
+		b.freed = nil
+	}
+}
+
+// wait returns whether n bytes fit, and else what is closed at the next release.
+func (b *budget) wait(n int64) (fits bool, freed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.freed == nil {
+		b.freed = make(chan struct{})
+	}
+	return b.used+n <= b.limit, b.freed
+}
+
+// makeRoom waits until n bytes may fit, as long as uploads of files other than f can
+// free some. diskFull says that not the cap but the disk was in the way.
+func (s *Store) makeRoom(ctx context.Context, f *File, n int64, diskFull bool) error {
+	patience := time.NewTimer(s.cfg.Patience)
+	defer patience.Stop()
+	for {
+		fits, freed := s.budget.wait(n)
+		if fits && !diskFull {
+			return nil
+		}
+		if n > s.budget.limit || !s.busyBesides(f) {
+			return backends.ErrNoSpace
+		}
+		select {
+		case <-freed:
+			diskFull = false
+		case <-patience.C:
+			return backends.ErrNoSpace
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.ctx.Done():
+			return backends.ErrNoSpace
+		}
+	}
+}
+
+// busyBesides tells whether a file other than f may free its bytes soon.
+func (s *Store) busyBesides(f *File) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for other := range s.files {
+		if other != f && other.uploading() {
+			return true
+		}
+	}
+	return false
+}

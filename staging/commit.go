@@ -1,0 +1,266 @@
+package staging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"slices"
+
+	"sd/backends"
+)
+
+// commit is one attempt to make the store's object what the File was at one moment.
+// Its view is frozen. Several callers may wait for one commit; it is cancelled when
+// the last of them leaves. The File's mu guards waiters.
+type commit struct {
+	file     *File
+	name     string
+	view     view
+	entry    backends.Entry // of what view's base is
+	gens     []uint64
+	frozen   []*layer
+	meta     backends.Meta
+	cond     backends.Cond
+	seq      uint64
+	dataSeq  uint64
+	metaOnly bool
+	stream   *stream
+	backend  backends.Backend
+	digest   string // the BLAKE3 of an upload in parts, "" if it is not known
+	partial  bool   // the bytes arrived, what the object carries did not
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	waiters int
+	err     error // valid when done is closed
+}
+
+// Sync returns when all that was written before is in the store and its version is
+// known. When ctx ends first it returns ctx.Err(), and the bytes stay. Another error
+// leaves the file dirty, and the next Sync tries again; but after a conflict, which
+// wraps backends.ErrChanged, ours lies beside the other's and the file is not uploaded
+// any more.
+func (f *File) Sync(ctx context.Context) error {
+	_, err := f.sync(ctx)
+	return err
+}
+
+// sync tells whether a commit was made, by whomever.
+func (f *File) sync(ctx context.Context) (bool, error) {
+	f.mu.Lock()
+	target := f.seq
+	f.mu.Unlock()
+	for waited := false; ; waited = true {
+		c, err := f.join(target)
+		if c == nil {
+			return waited, err
+		}
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			f.leave(c)
+			return false, ctx.Err()
+		}
+		// A commit that its other waiters gave up says nothing to us.
+		if c.err != nil && c.seq >= target && (c.ctx.Err() == nil || f.store.ctx.Err() != nil) {
+			return false, c.err
+		}
+	}
+}
+
+// join returns the commit to wait for, which it begins if none is running, or nil if
+// the store has all up to target.
+func (f *File) join(target uint64) (*commit, error) {
+	for {
+		f.mu.Lock()
+		switch {
+		case f.closed:
+			f.mu.Unlock()
+			return nil, f.fail("sync", iofs.ErrClosed)
+		case f.lost != nil && f.seq > f.doneSeq:
+			f.mu.Unlock()
+			return nil, f.fail("sync", f.lost)
+		case f.discarded || f.doneSeq >= target:
+			f.mu.Unlock()
+			return nil, nil
+		case f.store.ctx.Err() != nil:
+			f.mu.Unlock()
+			return nil, f.fail("sync", iofs.ErrClosed)
+		case f.commit != nil:
+			f.commit.waiters++
+			c := f.commit
+			f.mu.Unlock()
+			return c, nil
+		}
+		f.mu.Unlock()
+		if err := f.beforeCommit(); err != nil {
+			return nil, err
+		}
+		f.startCommit()
+	}
+}
+
+func (f *File) leave(c *commit) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.waiters--; c.waiters == 0 {
+		c.cancel()
+	}
+}
+
+// startCommit freezes f and begins to upload it, unless a commit runs already. Nobody
+// waits for the commit before the caller joins it.
+func (f *File) startCommit() {
+	f.io.Lock()
+	defer f.io.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.commit != nil || !f.dirty() || f.closed {
+		return
+	}
+	f.pinTime()
+	c := &commit{
+		file: f, name: f.name, entry: f.entry, gens: slices.Clone(f.gens), frozen: f.layers,
+		meta: f.meta, cond: f.cond, seq: f.seq, dataSeq: f.dataSeq, stream: f.stream,
+		metaOnly: f.committed && f.dataSeq == f.doneDataSeq, done: make(chan struct{}),
+	}
+	c.meta.ModTime = f.mtime
+	c.view = f.freeze()
+	if c.stream != nil && c.stream.name != c.name {
+		f.dropStream()
+		c.stream = nil
+	}
+	c.ctx, c.cancel = context.WithCancel(f.store.ctx)
+	f.commit = c
+	f.store.running.Go(c.run)
+}
+
+// freeze returns what f is now; its layers are in use until thaw. It needs io and mu.
+func (f *File) freeze() view {
+	v := view{base: f.base, size: f.size}
+	for _, l := range f.layers {
+		l.users++
+		frozen := *l
+		frozen.valid = slices.Clone(l.valid)
+		v.layers = append(v.layers, &frozen)
+	}
+	return v
+}
+
+func (c *commit) run() {
+	defer c.cancel()
+	f := c.file
+	var e backends.Entry
+	var lost error
+	b, err := f.store.backendFor(c.ctx, f)
+	if err == nil {
+		c.backend = b
+		e, err = c.upload(b)
+	}
+	if err != nil && !c.partial && c.ctx.Err() == nil && (errors.Is(err, backends.ErrChanged) || errors.Is(err, iofs.ErrExist)) {
+		e, lost, err = c.resolve(err)
+	}
+	f.finish(c, e, err, lost)
+}
+
+// upload makes the object of what was frozen.
+func (c *commit) upload(b backends.Backend) (backends.Entry, error) {
+	f := c.file
+	if copier, ok := b.(backends.Copier); ok && c.metaOnly {
+		e, err := copier.Copy(c.ctx, c.name, c.entry.Name, backends.CopyOptions{
+			Source: c.entry.Version, Size: c.entry.Size, Meta: &c.meta, Cond: c.cond,
+		})
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return c.named(e), err
+		}
+	}
+	c.meta.BLAKE3 = ""
+	uploader, ok := b.(backends.Uploader)
+	if !ok || c.view.size <= f.store.cfg.PartSize && !c.streamed() {
+		return c.put(b)
+	}
+	return c.multipart(uploader)
+}
+
+// streamed tells whether parts were sent while the file was written.
+func (c *commit) streamed() bool {
+	if c.stream == nil || c.stream.quiet(c.ctx) != nil {
+		return false
+	}
+	c.file.mu.Lock()
+	defer c.file.mu.Unlock()
+	return c.stream.upload != nil
+}
+
+// put makes the object by one request, with its sum.
+func (c *commit) put(b backends.Backend) (backends.Entry, error) {
+	putter, ok := b.(backends.Putter)
+	if !ok {
+		return backends.Entry{}, fmt.Errorf("this store takes no files: %w", errors.ErrUnsupported)
+	}
+	var err error
+	if c.meta.BLAKE3, err = sum(c.ctx, &c.view); err != nil {
+		return backends.Entry{}, err
+	}
+	e, err := putter.Put(c.ctx, c.name, c.view.section(c.ctx, 0, c.view.size), c.view.size, c.meta, c.cond)
+	return c.named(e), err
+}
+
+// named completes what the store told of the object.
+func (c *commit) named(e backends.Entry) backends.Entry {
+	m := c.meta
+	e.Name, e.Size, e.Meta = c.name, c.view.size, &m
+	return e
+}
+
+// finish takes in how a commit ended.
+func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
+	f.journal.Lock()
+	defer f.journal.Unlock()
+	f.mu.Lock()
+	for _, l := range c.frozen {
+		l.users--
+	}
+	switch {
+	case err == nil || c.partial:
+		f.entry, f.committed = e, true
+		f.doneDataSeq, f.reason = c.dataSeq, err
+		if err == nil {
+			f.doneSeq, f.attempts = c.seq, 0
+		}
+		if f.cond == c.cond {
+			f.cond = backends.Cond{Version: e.Version}
+		}
+		if f.dataSeq == c.dataSeq {
+			f.meta.BLAKE3 = e.Meta.BLAKE3
+		}
+		if f.base != nil {
+			f.base = f.store.reader(f, e)
+		}
+		if c.stream != nil && c.stream == f.stream {
+			f.stream = nil
+			f.forgetUpload(c.stream.record)
+		}
+	case lost != nil:
+		f.lost, f.doneSeq, f.discarded = lost, c.seq, true
+		f.dropStream()
+	default:
+		f.reason = err
+		if c.stream != nil {
+			c.stream.stopped = true
+		}
+	}
+	c.err = err
+	if lost != nil {
+		c.err = f.fail("sync", lost)
+	} else if err != nil {
+		c.err = f.fail("sync", err)
+	}
+	f.commit = nil
+	f.mu.Unlock()
+	f.settle()
+	close(c.done)
+}
