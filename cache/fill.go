@@ -3,9 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"time"
 
 	"sd/backends"
 )
@@ -14,10 +12,27 @@ import (
 // pages of an S3 store. A listing that all readers left goes on up to there.
 const pageAhead = 5000
 
-var (
-	errEarly = errors.New("listing ended early: read the directory again")
-	errIdle  = errors.New("nobody reads the listing")
-)
+// ErrReadAgain says that what a DirReader wants was dropped, because it was read
+// already and listings took too much memory, or because the listing ended early. A new
+// DirReader has it.
+var ErrReadAgain = errors.New("listing was let go: read the directory again")
+
+var errIdle = errors.New("nobody reads the listing")
+
+// Source is where the listing of a directory comes from. Its functions are called
+// without any lock held, so they may call Put and Remove; their ctx ends with Close of
+// the Names, or when what they do is not wanted any more.
+type Source struct {
+	// List is a Backend's List of the directory; its pages are kept as they come.
+	List func(ctx context.Context, yield func([]backends.Entry) error) error
+	// Walk is the Walk of the same Backend; nil if it has none.
+	Walk func(ctx context.Context, prefix, after string, yield func([]backends.Entry) error) error
+	// Show makes of entries that Walk told of the directory called dir (its whole name;
+	// Name of an entry is the last segment, as in List) those to keep. Entries of one
+	// directory come in the order of the store, in pages. It may change the page and
+	// return it; nil is to keep all as they are.
+	Show func(dir string, page []backends.Entry) []backends.Entry
+}
 
 // Fill takes in one listing of a directory, page by page. Every Fill ends with Done.
 type Fill struct {
@@ -39,6 +54,7 @@ func (m *Names) begin(dir DirKey) *Fill {
 	m.unref(d.coming)
 	d.coming = m.newListing()
 	d.coming.refs++ // the Fill
+	d.coming.asked = make(chan struct{}, 1)
 	return &Fill{m, dir, d.coming}
 }
 
@@ -63,17 +79,18 @@ func (f *Fill) Done(complete bool) {
 	if complete {
 		f.end(nil)
 	} else {
-		f.end(errEarly)
+		f.end(ErrReadAgain)
 	}
 }
 
-// end notes that the listing is over, complete if err is nil. m.mu is held.
+// end notes that the listing is over, with all there is if err is nil. m.mu is held.
 func (f *Fill) end(err error) {
 	m, l := f.m, f.l
 	if l.over {
 		return
 	}
-	l.over, l.complete, l.err = true, err == nil, err
+	l.over, l.complete, l.err = true, err == nil && l.base == 0, err
+	l.fed, l.list = nil, nil
 	l.tell()
 	if d := m.dirs[f.dir]; d != nil && d.coming == l {
 		d.coming = nil
@@ -87,30 +104,47 @@ func (f *Fill) end(err error) {
 	m.trim()
 }
 
-// Open returns a DirReader over a listing of dir: the kept one if it is complete and
-// within the TTL, else the one under way, else a new one, for which list is run in a
-// goroutine of its own. list is a Backend's List of that directory; its ctx ends with
-// Close of the Names only. The caller closes the DirReader.
+// Open is OpenFrom a Source that can only List.
 func (m *Names) Open(dir DirKey, list func(ctx context.Context, yield func([]backends.Entry) error) error) *DirReader {
+	return m.OpenFrom(dir, Source{List: list})
+}
+
+// OpenFrom returns a DirReader over a listing of dir: the kept one if it is complete and
+// within the TTL, else the one under way, else a new one, for which s.List is run in a
+// goroutine of its own. Where s can Walk and directories beside dir have been opened in
+// the order of their parent's listing, flat lists are run ahead of the reader: they fill
+// the listings of dir and of those that follow it, and of all below them. The caller
+// closes the DirReader.
+func (m *Names) OpenFrom(dir DirKey, s Source) *DirReader {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d := m.directory(dir)
-	l := d.coming
-	if l == nil && d.shown != nil && d.shown.complete && d.shown.begun > m.fresh() {
+	var l *listing
+	switch {
+	case d.coming != nil && d.coming.base == 0:
+		l = d.coming
+	case d.shown != nil && d.shown.complete && d.shown.begun > m.fresh():
 		l = d.shown
 	}
+	next := m.inOrder(dir)
 	if l == nil {
 		f := m.begin(dir)
 		l = f.l
 		if m.closed {
 			f.end(fs.ErrClosed)
-		} else {
-			m.run(f, list)
+		} else if s.Walk == nil || !m.follow(f, s, next) {
+			m.run(f, s.List)
 		}
 	}
+	if !l.over && l.list == nil {
+		l.list = s.List
+	}
 	l.refs++
-	l.readers++
-	return &DirReader{m: m, l: l}
+	r := &DirReader{m: m, l: l}
+	l.readers = append(l.readers, r)
+	m.read[l] = struct{}{}
+	m.taken(l)
+	return r
 }
 
 // run fills f from list. m.mu is held.
@@ -142,12 +176,11 @@ func (f *Fill) pace() error {
 	for !m.closed {
 		d := m.dirs[f.dir]
 		replaced := d == nil || d.coming != l
-		far := len(l.records) > l.wanted+pageAhead
 		switch {
-		case l.readers == 0 && (far || replaced):
+		case len(l.readers) == 0 && (l.far() || replaced):
 			f.end(errIdle)
 			return errIdle
-		case !far:
+		case !l.far():
 			return nil
 		}
 		m.mu.Unlock()
@@ -160,98 +193,5 @@ func (f *Fill) pace() error {
 	return fs.ErrClosed
 }
 
-// DirReader reads one listing of a directory, which may still be growing. Several may
-// share it, each at a place of its own. Names put or removed meanwhile show or are left
-// out. It is safe for concurrent use.
-type DirReader struct {
-	m *Names
-	l *listing
-
-	closed bool // guarded by m.mu
-}
-
-// At returns the first entry at index i or after it, and its index. Indexes never
-// change while the DirReader is open, so i is a place to seek to. At waits for the
-// listing to get there; it returns io.EOF past the end, the store's error where the
-// listing broke off, and ctx.Err() when ctx ends.
-func (r *DirReader) At(ctx context.Context, i int) (backends.Entry, int, error) {
-	r.m.mu.Lock()
-	defer r.m.mu.Unlock()
-	for i = max(0, i); ; i++ {
-		if err := r.reach(ctx, i); err != nil {
-			return backends.Entry{}, 0, err
-		}
-		if i >= len(r.l.records) {
-			return backends.Entry{}, 0, io.EOF
-		}
-		if rec := &r.l.records[i]; !rec.gone {
-			return r.l.entry(rec), i, nil
-		}
-	}
-}
-
-// Begun tells when the listing began: what it says may be as old as that.
-func (r *DirReader) Begun() time.Time { return time.Unix(0, r.l.begun) }
-
-// Wait blocks until the listing has more than n entries or is over, and tells how many
-// it has and whether that is all. Its errors are those of At.
-func (r *DirReader) Wait(ctx context.Context, n int) (count int, all bool, err error) {
-	r.m.mu.Lock()
-	defer r.m.mu.Unlock()
-	err = r.reach(ctx, n)
-	return len(r.l.records), r.l.complete, err
-}
-
-// Close lets go of the listing. What it holds answers Lookup further on.
-func (r *DirReader) Close() {
-	r.m.mu.Lock()
-	defer r.m.mu.Unlock()
-	if r.closed {
-		return
-	}
-	r.closed = true
-	r.l.readers--
-	r.ask()
-	r.m.unref(r.l)
-	r.m.trim()
-}
-
-// reach waits until there is an entry i or the listing is over. m.mu is held, but not
-// while it waits.
-func (r *DirReader) reach(ctx context.Context, i int) error {
-	m, l := r.m, r.l
-	if i > l.wanted {
-		l.wanted = i
-		r.ask()
-	}
-	for i >= len(l.records) {
-		switch {
-		case r.closed || m.closed && !l.over:
-			return fs.ErrClosed
-		case l.over:
-			return l.err
-		}
-		grown := l.grown
-		m.mu.Unlock()
-		var err error
-		select {
-		case <-grown:
-		case <-m.done:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		m.mu.Lock()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ask tells the Fill that a reader moved on or left.
-func (r *DirReader) ask() {
-	select {
-	case r.l.asked <- struct{}{}:
-	default:
-	}
-}
+// far tells whether l is far enough ahead of its readers.
+func (l *listing) far() bool { return l.end() > l.wanted+pageAhead }

@@ -1,17 +1,16 @@
 package cache
 
 import (
-	"math"
-	"strings"
-	"time"
+	"context"
 
 	"sd/backends"
 )
 
 // Rough costs of a listing, in bytes, for NamesConfig.MaxBytes.
 const (
-	listingBytes = 512
+	listingBytes = 768
 	recordBytes  = 56
+	extraBytes   = 56
 	indexBytes   = 40
 	textBytes    = 16
 )
@@ -22,72 +21,94 @@ const (
 type listing struct {
 	begun    int64 // Unix, ns
 	seen     int64 // when something was last told
-	complete bool
+	complete bool  // it is over, and tells of all
 	over     bool  // nothing more will be told by the store
 	err      error // why it is over early
 	refs     int   // the directory, the DirReaders, the Fill
 
 	texts   []string
-	records []record
-	index   map[string]int32
-	length  int64 // of texts
+	extras  []extra
+	records []record         // from index base on
+	base    int              // how many records were dropped
+	index   map[string]int32 // by label, also of those who are gone
+	length  int64            // of texts, and of names to show
 
-	grown   chan struct{} // closed and replaced when there is news
+	grown   chan struct{} // closed when there is news; nil if nobody waits
 	wanted  int           // the furthest index that a reader asked for
 	asked   chan struct{} // gets a token when wanted or the readers change
-	readers int           // open DirReaders
-}
+	readers []*DirReader  // the open ones
 
-// record is an entry. Its strings stand in texts[page] from text on: name, version, id,
-// then algorithm and digits of each sum, each with a byte for its length before it.
-type record struct {
-	size, sec, seen         int64
-	nsec                    uint32
-	page                    int32
-	text, name, version, id uint32
-	kind                    backends.Kind
-	sums                    uint8
-	local                   bool // changed here after the listing began; its page is its own
-	gone                    bool
+	list func(ctx context.Context, yield func([]backends.Entry) error) error // if a reader came before it was over
+	fed  *flat                                                               // the flat list that fills it; nil if none does
+	walk *walk                                                               // whose stock it is, until somebody reads it
+	cost int                                                                 // in that stock
 }
 
 func newListing(now int64) *listing {
-	return &listing{
-		begun: now,
-		seen:  now,
-		index: make(map[string]int32),
-		grown: make(chan struct{}),
-		asked: make(chan struct{}, 1),
-	}
+	return &listing{begun: now, seen: now}
 }
 
 // bytes estimates the memory of l.
 func (l *listing) bytes() int64 {
-	return listingBytes + l.length + int64(cap(l.texts))*textBytes +
+	return listingBytes + l.length + int64(cap(l.texts))*textBytes + int64(cap(l.extras))*extraBytes +
 		int64(cap(l.records))*recordBytes + int64(len(l.index))*indexBytes
+}
+
+// end is the index after the last record.
+func (l *listing) end() int { return l.base + len(l.records) }
+
+// at gives the record of an index between base and end.
+func (l *listing) at(i int) *record { return &l.records[i-l.base] }
+
+// find gives the record of a label, nil if there is none.
+func (l *listing) find(label string) *record {
+	if i, ok := l.index[label]; ok {
+		return l.at(int(i))
+	}
+	return nil
 }
 
 // tell wakes those who wait for news.
 func (l *listing) tell() {
-	close(l.grown)
-	l.grown = make(chan struct{})
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
+}
+
+// news gives a channel that is closed at the next tell.
+func (l *listing) news() <-chan struct{} {
+	if l.grown == nil {
+		l.grown = make(chan struct{})
+	}
+	return l.grown
 }
 
 // add appends a page of the store. Names that were changed here meanwhile stay.
 func (l *listing) add(entries []backends.Entry, now int64) {
 	l.seen = now
+	l.reserve(len(entries))
 	page := l.text(entries)
 	at := 0
 	for i := range entries {
-		rec := newRecord(&entries[i], page, at, now)
-		at += textLen(&entries[i])
-		name := l.name(&rec)
-		switch j, ok := l.index[name]; {
-		case !ok:
-			l.append(name, rec)
-		case !l.records[j].local:
-			l.records[j] = rec
+		e := &entries[i]
+		old := l.find(e.Label())
+		if old == nil {
+			l.append(l.newRecord(e, page, at, now, nil))
+		} else if !old.local {
+			*old = l.newRecord(e, page, at, now, old)
 		}
+		at += textLen(e)
+	}
+}
+
+// reserve makes room for the first records, exactly: most directories are small.
+func (l *listing) reserve(n int) {
+	if l.index == nil {
+		l.index = make(map[string]int32, n)
+	}
+	if l.records == nil {
+		l.records = make([]record, 0, n)
 	}
 }
 
@@ -96,24 +117,25 @@ func (l *listing) put(e backends.Entry, now int64) {
 	l.set(e, now, false)
 }
 
-// remove notes that a name is known to be away now. It keeps its place.
-func (l *listing) remove(name string, now int64) {
-	l.set(backends.Entry{Name: name}, now, true)
+// remove notes that a label is known to be away now. It keeps its place.
+func (l *listing) remove(label string, now int64) {
+	l.set(backends.Entry{Name: label}, now, true)
 }
 
 func (l *listing) set(e backends.Entry, now int64, gone bool) {
 	l.seen = now
-	j, known := l.index[e.Name]
+	l.reserve(1)
+	old := l.find(e.Label())
 	page := l.text([]backends.Entry{e})
-	if known && l.records[j].local {
-		page = l.replaceText(l.records[j].page)
+	if old != nil && old.local {
+		page = l.replaceText(old.page)
 	}
-	rec := newRecord(&e, page, 0, now)
+	rec := l.newRecord(&e, page, 0, now, old)
 	rec.local, rec.gone = true, gone
-	if known {
-		l.records[j] = rec
+	if old != nil {
+		*old = rec
 	} else {
-		l.append(l.name(&rec), rec)
+		l.append(rec)
 	}
 }
 
@@ -126,98 +148,75 @@ func (l *listing) replaceText(page int32) int32 {
 	return page
 }
 
-func (l *listing) append(name string, rec record) {
-	l.index[name] = int32(len(l.records))
+func (l *listing) append(rec record) {
+	l.index[l.label(&rec)] = int32(l.end())
 	l.records = append(l.records, rec)
 }
 
 // lookup answers from what was told after the given time.
-func (l *listing) lookup(name string, after int64) (backends.Entry, State) {
-	j, ok := l.index[name]
+func (l *listing) lookup(label string, after int64) (backends.Entry, State) {
+	r := l.find(label)
 	switch {
-	case ok && l.records[j].seen <= after:
+	case r != nil && r.seen <= after:
 		return backends.Entry{}, Unknown
-	case ok && l.records[j].gone:
+	case r != nil && r.gone:
 		return backends.Entry{}, Absent
-	case ok:
-		return l.entry(&l.records[j]), Present
+	case r != nil:
+		return l.entry(r), Present
 	case l.complete && l.begun > after:
 		return backends.Entry{}, Absent
 	}
 	return backends.Entry{}, Unknown
 }
 
-// sums are the checksums of e that a record has room for: all that exist.
-func sums(e *backends.Entry) []backends.Sum {
-	for i, s := range e.Sums {
-		if i == math.MaxUint8 || len(s.Algorithm) > math.MaxUint8 || len(s.Hex) > math.MaxUint8 {
-			return nil
+// How far behind its furthest reader, in entries, a listing is kept for the others, and
+// behind the last of them for one who goes back a little.
+const (
+	lagBehind  = 50_000
+	keepBehind = 1000
+)
+
+// shed drops what all readers have passed, if it pays. A reader that is far behind
+// the furthest counts as one that has passed. It tells whether it did anything.
+func (l *listing) shed() bool {
+	if len(l.readers) == 0 {
+		return false
+	}
+	slow, fast := l.readers[0].pos, 0
+	for _, r := range l.readers {
+		slow, fast = min(slow, r.pos), max(fast, r.pos)
+	}
+	n := min(max(slow, fast-lagBehind)-keepBehind, l.end()) - l.base
+	if n < max(keepBehind, len(l.records)-n) {
+		return false
+	}
+	l.drop(n)
+	return true
+}
+
+// drop lets go of the first n records and of what only they used.
+func (l *listing) drop(n int) {
+	old := *l
+	l.base, l.complete, l.length = l.base+n, false, 0
+	l.records = make([]record, 0, len(old.records)-n)
+	l.index = make(map[string]int32, len(old.records)-n)
+	l.texts, l.extras = nil, nil
+	pages := make(map[int32]int32) // old to new
+	for _, r := range old.records[n:] {
+		page, ok := pages[r.page]
+		if !ok {
+			page = int32(len(l.texts))
+			l.texts = append(l.texts, old.texts[r.page])
+			l.length += int64(len(old.texts[r.page]))
+			pages[r.page] = page
 		}
-	}
-	return e.Sums
-}
-
-func textLen(e *backends.Entry) int {
-	n := len(e.Name) + len(e.Version) + len(e.ID)
-	for _, s := range sums(e) {
-		n += 2 + len(s.Algorithm) + len(s.Hex)
-	}
-	return n
-}
-
-// text keeps the strings of entries as one and returns its page.
-func (l *listing) text(entries []backends.Entry) int32 {
-	n := 0
-	for i := range entries {
-		n += textLen(&entries[i])
-	}
-	var b strings.Builder
-	b.Grow(n)
-	for i := range entries {
-		e := &entries[i]
-		b.WriteString(e.Name)
-		b.WriteString(e.Version)
-		b.WriteString(e.ID)
-		for _, s := range sums(e) {
-			b.WriteByte(byte(len(s.Algorithm)))
-			b.WriteString(s.Algorithm)
-			b.WriteByte(byte(len(s.Hex)))
-			b.WriteString(s.Hex)
+		r.page = page
+		if r.extra != 0 {
+			x := old.extras[r.extra-1]
+			l.extras = append(l.extras, x)
+			l.length += int64(len(x.shown))
+			r.extra = uint32(len(l.extras))
 		}
+		l.append(r)
 	}
-	l.texts = append(l.texts, b.String())
-	l.length += int64(n)
-	return int32(len(l.texts) - 1)
-}
-
-// newRecord describes e, whose strings stand at a place of a page.
-func newRecord(e *backends.Entry, page int32, at int, now int64) record {
-	return record{
-		size: e.Size, sec: e.ModTime.Unix(), nsec: uint32(e.ModTime.Nanosecond()), seen: now,
-		page: page, text: uint32(at),
-		name: uint32(len(e.Name)), version: uint32(len(e.Version)), id: uint32(len(e.ID)),
-		kind: e.Kind, sums: uint8(len(sums(e))),
-	}
-}
-
-func (l *listing) name(r *record) string {
-	return l.texts[r.page][r.text : r.text+r.name]
-}
-
-// entry gives back what newRecord was given. The strings alias the listing.
-func (l *listing) entry(r *record) backends.Entry {
-	text := l.texts[r.page][r.text:]
-	cut := func(n uint32) (s string) {
-		s, text = text[:n], text[n:]
-		return s
-	}
-	e := backends.Entry{
-		Kind: r.kind, Size: r.size, ModTime: time.Unix(r.sec, int64(r.nsec)).UTC(),
-		Name: cut(r.name), Version: cut(r.version), ID: cut(r.id),
-	}
-	for range r.sums {
-		alg := cut(uint32(cut(1)[0]))
-		e.Sums = append(e.Sums, backends.Sum{Algorithm: alg, Hex: cut(uint32(cut(1)[0]))})
-	}
-	return e
 }

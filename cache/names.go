@@ -3,16 +3,18 @@ package cache
 import (
 	"container/list"
 	"context"
+	"strings"
 	"sync"
 	"time"
 
 	"sd/backends"
 )
 
-// DefaultNamesBytes is used for NamesConfig.MaxBytes 0.
-const DefaultNamesBytes = 128 << 20
+// DefaultNamesBytes is used for NamesConfig.MaxBytes 0: some 400,000 entries.
+const DefaultNamesBytes = 64 << 20
 
-// DirKey names a directory: the fingerprint of its volume and its name there.
+// DirKey names a directory: the fingerprint of its volume and its whole name in the
+// store, which is "" for the root.
 type DirKey struct{ Volume, Dir string }
 
 // State is what Names know of a name.
@@ -27,8 +29,8 @@ const (
 
 // NamesConfig says how much Names keep, and for how long.
 type NamesConfig struct {
-	// MaxBytes caps the listings that nobody reads at the moment; 0 is
-	// DefaultNamesBytes. A listing being read stays as long as that takes, however large.
+	// MaxBytes caps all listings; 0 is DefaultNamesBytes. Of a listing that is too large
+	// for it, and is being read, only what is near its readers is kept, in some 10 MiB.
 	MaxBytes int64
 	// TTL is how long an answer is believed after the store gave it; 0 believes none.
 	TTL time.Duration
@@ -36,8 +38,9 @@ type NamesConfig struct {
 	Now func() time.Time
 }
 
-// Names keeps the listings of directories, and single names learnt otherwise. Times of
-// its entries are in UTC. It is safe for concurrent use, and nothing here blocks but
+// Names keeps the listings of directories, and single names learnt otherwise. Entries go
+// by their Label. Of an entry's Meta it keeps the times, the mode and the owner; times
+// are in UTC. It is safe for concurrent use, and nothing here blocks but
 // DirReader.At, DirReader.Wait and Close.
 type Names struct {
 	cfg   NamesConfig
@@ -47,7 +50,9 @@ type Names struct {
 	mu      sync.Mutex
 	closed  bool
 	dirs    map[DirKey]*directory
-	running map[*Fill]context.CancelFunc // begun by Open
+	running map[*Fill]context.CancelFunc // begun by OpenFrom
+	read    map[*listing]struct{}        // those with readers
+	walks   map[DirKey]*walk             // by the directory whose sub-directories they fill
 	recent  *list.List                   // of *directory, last used first
 	bytes   int64                        // of all listings that somebody refers to
 }
@@ -57,6 +62,7 @@ type directory struct {
 	key    DirKey
 	shown  *listing // the last one that is over; nil if none
 	coming *listing // being filled; nil if none
+	order  order    // in which its sub-directories are opened
 	place  *list.Element
 }
 
@@ -73,11 +79,13 @@ func NewNames(cfg NamesConfig) *Names {
 		done:    make(chan struct{}),
 		dirs:    make(map[DirKey]*directory),
 		running: make(map[*Fill]context.CancelFunc),
+		read:    make(map[*listing]struct{}),
+		walks:   make(map[DirKey]*walk),
 		recent:  list.New(),
 	}
 }
 
-// Lookup tells what is known of a name. Present comes with the entry. Absent is only
+// Lookup tells what is known of a name as shown. Present comes with the entry. Absent is only
 // said when a complete listing that began within the TTL does not have the name, or it
 // was removed by Remove within the TTL.
 func (m *Names) Lookup(dir DirKey, name string) (backends.Entry, State) {
@@ -106,13 +114,13 @@ func (m *Names) Put(dir DirKey, e backends.Entry) {
 	m.change(dir, func(l *listing, now int64) { l.put(e, now) })
 }
 
-// Remove notes that dir has nothing of that name now. This beats what a listing that
+// Remove notes that dir shows nothing of that name now. This beats what a listing that
 // began earlier says.
 func (m *Names) Remove(dir DirKey, name string) {
 	m.change(dir, func(l *listing, now int64) { l.remove(name, now) })
 }
 
-func (m *Names) change(dir DirKey, do func(l *listing, now int64)) {
+func (m *Names) change(dir DirKey, do change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d := m.directory(dir)
@@ -127,6 +135,7 @@ func (m *Names) change(dir DirKey, do func(l *listing, now int64)) {
 			l.tell()
 		}
 	}
+	m.note(dir, func(l *listing, _ int64) { do(l, now) })
 	m.trim()
 }
 
@@ -138,6 +147,37 @@ func (m *Names) Invalidate(dir DirKey) {
 	if d := m.dirs[dir]; d != nil {
 		m.forget(d)
 	}
+	m.note(dir, nil)
+}
+
+// InvalidateTree forgets the directory called dir and all below it, as Invalidate does.
+// It takes time proportional to the number of directories kept.
+func (m *Names) InvalidateTree(volume, dir string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, d := range m.dirs {
+		if key.Volume == volume && within(key.Dir, dir) {
+			m.forget(d)
+		}
+	}
+	for key, w := range m.walks {
+		if key.Volume == volume && (within(key.Dir, dir) || within(dir, key.Dir)) {
+			w.end()
+		}
+	}
+}
+
+// within tells whether a directory is another or lies below it.
+func within(name, dir string) bool {
+	return name == dir || strings.HasPrefix(name, prefixOf(dir))
+}
+
+// prefixOf is what the names of all below dir begin with.
+func prefixOf(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return dir + "/"
 }
 
 // Expire forgets every directory of which nothing is believed any more.
@@ -161,6 +201,9 @@ func (m *Names) Close() {
 		close(m.done)
 		for _, cancel := range m.running {
 			cancel()
+		}
+		for _, w := range m.walks {
+			w.end()
 		}
 	}
 	m.mu.Unlock()
@@ -217,7 +260,7 @@ func (m *Names) directory(dir DirKey) *directory {
 
 // idle tells whether nobody reads or fills d.
 func (d *directory) idle() bool {
-	return d.coming == nil && d.shown.refs == 1
+	return d.coming == nil && (d.shown == nil || d.shown.refs == 1)
 }
 
 // forget takes d out of the table.
@@ -229,13 +272,29 @@ func (m *Names) forget(d *directory) {
 	d.shown, d.coming = nil, nil
 }
 
-// trim forgets idle directories, used longest ago first, until MaxBytes holds.
+// trim makes MaxBytes hold, if it can. A listing that takes more than half of that loses
+// what was read of it, then idle directories are forgotten, used longest ago first,
+// then other listings lose what was read of them.
 func (m *Names) trim() {
+	m.shed(m.cfg.MaxBytes / 2)
 	for e := m.recent.Back(); e != nil && m.bytes > m.cfg.MaxBytes; {
 		d := e.Value.(*directory)
 		e = e.Prev()
 		if d.idle() {
 			m.forget(d)
+		}
+	}
+	m.shed(0)
+}
+
+// shed drops what was read of listings that are larger than size.
+func (m *Names) shed(size int64) {
+	if m.bytes <= m.cfg.MaxBytes {
+		return
+	}
+	for l := range m.read {
+		if before := l.bytes(); before > size && l.shed() {
+			m.bytes += l.bytes() - before
 		}
 	}
 }
@@ -262,5 +321,6 @@ func (m *Names) unref(l *listing) {
 	}
 	if l.refs--; l.refs == 0 {
 		m.bytes -= l.bytes()
+		l.leaveStock()
 	}
 }
