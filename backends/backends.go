@@ -209,6 +209,7 @@ type Upload interface {
 type Capabilities struct {
 	PutAbsent, PutVersion       bool
 	CommitAbsent, CommitVersion bool
+	CommitGone                  bool // commits of an upload that is gone are refused
 	CopyAbsent, CopyVersion     bool
 	CopySource                  bool
 	RemoveVersion               bool

@@ -35,6 +35,9 @@ type Options struct {
 	// WeakCond says that conditions of Put, Remove and Copy are only tried, because the
 	// server behind the store ignores some of them. They are then not tested.
 	WeakCond bool
+	// WeakMeta says that the server behind the store keeps what an object carried when it
+	// is replaced.
+	WeakMeta bool
 }
 
 // Run tests the stores that open returns, each of which must be empty and is used
@@ -55,7 +58,9 @@ func Run(t *testing.T, open func(t *testing.T) backends.Backend, opts Options) {
 		{"Context", contextTests},
 		{"Put", putTests},
 		{"Remove", removeTests},
-		{"Copy", copyTests},
+		{"Copy", slices.Concat(copyTests, copyOptionTests)},
+		{"Upload", uploadTests},
+		{"Meta", metaTests},
 		{"Rename", renameTests},
 		{"Dirs", dirTests},
 		{"Walk", walkTests},

@@ -38,6 +38,9 @@ func (s *Store) Copy(ctx context.Context, dst, src string, o backends.CopyOption
 		return backends.Entry{}, s.fail("copy", src, err)
 	}
 	defer f.Close()
+	if o.Source != "" && version(info) != o.Source {
+		return backends.Entry{}, s.fail("copy", src, backends.ErrChanged)
+	}
 	m := backends.Meta{ModTime: info.ModTime(), Mode: uint32(info.Mode().Perm())}
 	if o.Meta != nil {
 		m = *o.Meta

@@ -53,7 +53,13 @@ func (k *capabilities) probes(key *string) bool {
 // copySource tells whether the version of a copy's source may be left to the server.
 func (k *capabilities) copySource() bool {
 	known := k.known.Load()
-	return known == nil || known.CopySource
+	return known != nil && known.CopySource
+}
+
+// noCopyPart tells whether the server is known to copy no parts.
+func (k *capabilities) noCopyPart() bool {
+	known := k.known.Load()
+	return known != nil && !known.CopyPart
 }
 
 // guard looks whether c holds of key, unless the server is known to see to that itself.
@@ -75,8 +81,8 @@ func (b *Backend) guard(ctx context.Context, key string, c backends.Cond, heeds 
 
 // learnAfter has the server probed in the background after the first write that its
 // answer would have made cheaper, and that showed the right to write.
-func (b *Backend) learnAfter(c backends.Cond) {
-	if c == (backends.Cond{}) || b.caps.known.Load() != nil {
+func (b *Backend) learnAfter(conditional bool) {
+	if !conditional || b.caps.known.Load() != nil {
 		return
 	}
 	b.caps.mu.Lock()

@@ -84,7 +84,7 @@ func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o ba
 	if err != nil {
 		return b.copyFailed(ctx, dst, from, o, err, call.Attempts())
 	}
-	b.learnAfter(o.Cond)
+	b.learnAfter(o.Cond != backends.Cond{} || o.Source != "")
 	if out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ETag) == "" {
 		return b.head(ctx, dst, "")
 	}

@@ -25,9 +25,10 @@ const (
 	keyXattrs = "xattr"
 	keyLink   = "sd-link"
 	keyBLAKE3 = "sd-blake3"
+	keyUpload = "sd-upload" // names the upload in parts that made an object
 )
 
-var ownKeys = []string{keyTime, keyMode, keyUID, keyGID, keyXattrs, keyLink, keyBLAKE3}
+var ownKeys = []string{keyTime, keyMode, keyUID, keyGID, keyXattrs, keyLink, keyBLAKE3, keyUpload}
 
 const (
 	maxXattrs = 1536 // bytes of extended attributes that travel with an object

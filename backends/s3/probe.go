@@ -104,10 +104,9 @@ func (p *probing) upload(ctx context.Context) {
 		return
 	}
 	defer func() {
-		_ = p.ask(context.WithoutCancel(ctx), func(ctx context.Context, api *sdk.Client) error {
-			_, err := api.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{Bucket: &p.b.cfg.Bucket, Key: &p.key, UploadId: &u})
-			return err
-		})
+		if ctx.Err() != nil {
+			p.abort(context.WithoutCancel(ctx), u)
+		}
 	}()
 	tag, err := p.copyPart(ctx, u)
 	p.mu.Lock()
@@ -116,6 +115,7 @@ func (p *probing) upload(ctx context.Context) {
 	if err != nil {
 		p.learn(new(bool), err)
 		if tag, err = p.part(ctx, u); err != nil {
+			p.abort(ctx, u)
 			return
 		}
 	}
@@ -123,6 +123,18 @@ func (p *probing) upload(ctx context.Context) {
 	if p.heeded(&p.found.CommitAbsent) {
 		p.learn(&p.found.CommitVersion, p.complete(ctx, u, tag, aws.String(wrongTag), nil))
 	}
+	p.abort(ctx, u)
+	err = p.complete(ctx, u, tag, nil, nil)
+	p.mu.Lock()
+	p.found.CommitGone = errors.Is(err, backends.ErrNoUpload)
+	p.mu.Unlock()
+}
+
+func (p *probing) abort(ctx context.Context, upload string) {
+	_ = p.ask(ctx, func(ctx context.Context, api *sdk.Client) error {
+		_, err := api.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{Bucket: &p.b.cfg.Bucket, Key: &p.key, UploadId: &upload})
+		return err
+	})
 }
 
 func (p *probing) heeded(which *bool) bool {

@@ -43,6 +43,7 @@ type Backend struct {
 	connecting chan struct{} // held while conn is being made
 
 	signsBodies atomic.Bool // the server refuses checksums of bodies
+	trueTags    atomic.Bool // commits answer with the tag that the object then has
 	caps        capabilities
 
 	mu     sync.Mutex

@@ -64,7 +64,7 @@ func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 
 // heedful is a server that heeds all conditions.
 var heedful = backends.Capabilities{
-	PutAbsent: true, PutVersion: true, CommitAbsent: true, CommitVersion: true,
+	PutAbsent: true, PutVersion: true, CommitAbsent: true, CommitVersion: true, CommitGone: true,
 	CopyAbsent: true, CopyVersion: true, CopySource: true, RemoveVersion: true, CopyPart: true,
 }
 

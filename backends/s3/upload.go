@@ -1,16 +1,13 @@
 package s3
 
 import (
-	"cmp"
 	"context"
-	"crypto/md5"
-	"encoding/hex"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	iofs "io/fs"
-	"slices"
-	"strconv"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -28,18 +25,22 @@ var limits = backends.UploadLimits{MinPart: 5 << 20, MaxPart: 5 << 30, MaxParts:
 // Limits tells those of S3.
 func (b *Backend) Limits() backends.UploadLimits { return limits }
 
-// upload is a multipart upload. Its parts carry checksums if it was begun with them.
+// upload is a multipart upload. Its parts carry checksums if it was begun with them. The
+// object that it makes carries mark, by which it is known if the answer to its commit is
+// lost.
 type upload struct {
 	b    *Backend
 	name string
 	id   string
+	mark string
 	sums bool
 }
 
-// The id of an upload tells whether its parts carry checksums: with or without for all.
+// withSums and withoutSums begin the id of an upload; its mark and the server's own id
+// follow, parted by colons.
 const (
-	withSums    = "crc32c:"
-	withoutSums = "signed:"
+	withSums    = "crc32c"
+	withoutSums = "signed"
 )
 
 // Upload begins an upload, or goes on with the one of an id that ID returned.
@@ -48,11 +49,12 @@ func (b *Backend) Upload(ctx context.Context, name, id string, m backends.Meta) 
 		return nil, pathError("upload", name, backends.ErrIsDir)
 	}
 	if id != "" {
-		own, sums := strings.CutPrefix(id, withSums)
-		if !sums {
-			own = strings.TrimPrefix(id, withoutSums)
+		kind, rest, _ := strings.Cut(id, ":")
+		mark, own, ok := strings.Cut(rest, ":")
+		if !ok {
+			return nil, pathError("upload", name, iofs.ErrInvalid)
 		}
-		return &upload{b, name, own, sums}, nil
+		return &upload{b, name, own, mark, kind == withSums}, nil
 	}
 	metadata, m := headers(m, nil)
 	u, err := b.initiate(ctx, name, sdk.CreateMultipartUploadInput{Metadata: metadata, ContentType: contentType(name, m)})
@@ -65,6 +67,8 @@ func (b *Backend) Upload(ctx context.Context, name, id string, m backends.Meta) 
 // initiate begins an upload that makes what in describes.
 func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultipartUploadInput) (*upload, error) {
 	in.Bucket, in.Key = &b.cfg.Bucket, &name
+	mark := strings.ToLower(rand.Text()[:16])
+	in.Metadata[keyUpload] = mark
 	var (
 		w    wire
 		none string
@@ -92,14 +96,15 @@ func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultip
 	if aws.ToString(out.UploadId) == "" {
 		return nil, &protocolError{"an upload without an id"}
 	}
-	return &upload{b, name, *out.UploadId, sums}, nil
+	return &upload{b, name, *out.UploadId, mark, sums}, nil
 }
 
 func (u *upload) ID() string {
+	kind := withoutSums
 	if u.sums {
-		return withSums + u.id
+		kind = withSums
 	}
-	return withoutSums + u.id
+	return kind + ":" + u.mark + ":" + u.id
 }
 
 func (u *upload) Part(ctx context.Context, num int, r io.ReadSeeker, size int64) (backends.Part, error) {
@@ -178,6 +183,9 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 	if off < 0 || n == 0 {
 		return backends.Part{}, iofs.ErrInvalid
 	}
+	if u.b.caps.noCopyPart() {
+		return backends.Part{}, errors.ErrUnsupported
+	}
 	if version != "" && (etag(version) == nil || !u.b.caps.copySource()) {
 		if _, err := u.b.head(ctx, src, version); err != nil {
 			return backends.Part{}, pathError("copy", src, err)
@@ -197,7 +205,10 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 		return err
 	}))
 	if err != nil {
-		if !errors.Is(err, backends.ErrNoUpload) {
+		switch {
+		case statusIs(err, http.StatusLengthRequired): // it takes the request for a part with a body
+			return backends.Part{}, errors.ErrUnsupported
+		case !errors.Is(err, backends.ErrNoUpload):
 			err = pathError("copy", src, err)
 		}
 		return backends.Part{}, err
@@ -206,101 +217,6 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 		return backends.Part{}, &protocolError{"a copied part without a tag"}
 	}
 	return newPart(num, n, out.CopyPartResult.ETag, aws.ToString(out.CopyPartResult.ChecksumCRC32C))
-}
-
-func (u *upload) Commit(ctx context.Context, parts []backends.Part, c backends.Cond) (backends.Entry, error) {
-	e, err := u.commit(ctx, parts, c)
-	return e, pathError("commit", u.name, err)
-}
-
-func (u *upload) commit(ctx context.Context, parts []backends.Part, c backends.Cond) (backends.Entry, error) {
-	parts = slices.SortedFunc(slices.Values(parts), func(a, b backends.Part) int { return cmp.Compare(a.Num, b.Num) })
-	list, size := make([]types.CompletedPart, len(parts)), int64(0)
-	for i, p := range parts {
-		tag, crc, _ := strings.Cut(p.Tag, " ")
-		list[i] = types.CompletedPart{PartNumber: aws.Int32(int32(p.Num)), ETag: etag(tag)}
-		if crc != "" {
-			list[i].ChecksumCRC32C = &crc
-		}
-		size += p.Size
-	}
-	heeded, err := u.b.guard(ctx, u.name, c, func(k *backends.Capabilities) (absent, version bool) {
-		return k.CommitAbsent, k.CommitVersion
-	})
-	if err != nil {
-		return u.committed(ctx, parts, size, conditional(err, c))
-	}
-	call, err := u.b.rest.Begin(ctx, "COMPLETE", rest.Meta, time.Minute+grace(size/8))
-	if err != nil {
-		return backends.Entry{}, err
-	}
-	var out *sdk.CompleteMultipartUploadOutput
-	err = u.b.end(call, u.b.send(call, wire{conditional: true}, heeded, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
-		in := &sdk.CompleteMultipartUploadInput{
-			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: list},
-		}
-		if w.conditional {
-			in.IfMatch, in.IfNoneMatch = condition(c)
-		}
-		out, err = api.CompleteMultipartUpload(ctx, in)
-		return err
-	}))
-	if err != nil {
-		return u.committed(ctx, parts, size, conditional(err, c))
-	}
-	u.b.learnAfter(c)
-	if aws.ToString(out.ETag) == "" {
-		return u.b.head(ctx, u.name, "")
-	}
-	return withSum(fileEntry(u.name, size, out.ETag, servedAt(out.ResultMetadata))), nil
-}
-
-// committed tells whether a commit that failed with cause has in truth been done, by an
-// earlier request whose answer was lost: then the upload is gone and the object is what
-// its parts make.
-func (u *upload) committed(ctx context.Context, parts []backends.Part, size int64, cause error) (backends.Entry, error) {
-	gone := errors.Is(cause, backends.ErrNoUpload)
-	if !gone && !errors.Is(cause, backends.ErrChanged) && !errors.Is(cause, iofs.ErrExist) {
-		return backends.Entry{}, cause
-	}
-	want, ok := joinedTag(parts)
-	if !ok {
-		return backends.Entry{}, cause
-	}
-	e, err := u.b.head(ctx, u.name, "")
-	if err != nil || e.Size != size || e.Version != want {
-		return backends.Entry{}, cause
-	}
-	if gone || u.gone(ctx) {
-		return e, nil
-	}
-	return backends.Entry{}, cause
-}
-
-// joinedTag is the ETag of an object that is made of parts: the MD5 of their MD5s.
-func joinedTag(parts []backends.Part) (string, bool) {
-	digest := md5.New()
-	for _, p := range parts {
-		tag, _, _ := strings.Cut(p.Tag, " ")
-		sum, err := hex.DecodeString(tag)
-		if err != nil || len(sum) != md5.Size {
-			return "", false
-		}
-		digest.Write(sum)
-	}
-	return hex.EncodeToString(digest.Sum(nil)) + "-" + strconv.Itoa(len(parts)), true
-}
-
-// gone tells whether the server says that there is no such upload.
-func (u *upload) gone(ctx context.Context) bool {
-	err := u.b.meta(ctx, "LISTPARTS", func(ctx context.Context, api *sdk.Client) error {
-		_, err := api.ListParts(ctx, &sdk.ListPartsInput{
-			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id, MaxParts: aws.Int32(1),
-		})
-		return err
-	})
-	return errors.Is(err, backends.ErrNoUpload)
 }
 
 func (u *upload) Abort(ctx context.Context) error { return pathError("abort", u.name, u.abort(ctx)) }

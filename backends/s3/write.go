@@ -82,7 +82,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if err != nil {
 		return b.refused(ctx, err, in, body, m, c, call.Attempts())
 	}
-	b.learnAfter(c)
+	b.learnAfter(c != backends.Cond{})
 	if aws.ToString(out.ETag) == "" {
 		return b.head(ctx, key, "")
 	}
@@ -123,7 +123,7 @@ func (b *Backend) remove(ctx context.Context, name string, c backends.Cond) erro
 		err = b.delete(ctx, name, "") // it was looked at before
 	}
 	if err == nil {
-		b.learnAfter(c)
+		b.learnAfter(c != backends.Cond{})
 	}
 	return err
 }
