@@ -172,12 +172,15 @@ func (c *Cache) claim(ctx context.Context, f *File, k key) (*block, error) {
 		}
 	}
 	b.asked = true
-	c.start(f, []*block{b})
+	c.start(f, []*block{b}, false)
 	return b, nil
 }
 
 // await waits for the first need bytes of a live block.
 func (c *Cache) await(ctx context.Context, b *block, need int) error {
+	if need > grain {
+		c.resume(b)
+	}
 	w := &waiter{need, make(chan struct{})}
 	b.waiters = append(b.waiters, w)
 	c.use(b)

@@ -224,7 +224,7 @@ func TestDiskCapHolds(t *testing.T) {
 	for w := range 4 {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, uint64(w)))
-			for range 30 {
+			for range 15 {
 				s := stores[rng.IntN(len(stores))]
 				r := c.Open(s.file())
 				for range 10 {

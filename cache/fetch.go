@@ -18,14 +18,22 @@ type fetch struct {
 	blocks []*block
 	cancel context.CancelFunc
 
-	wanted int // users of the blocks that are not whole yet; guarded by Cache.mu
+	goOn chan struct{} // closed when more than a grain is wanted; nil: from the start
+
+	// Guarded by Cache.mu.
+	wanted  int // users of the blocks that are not whole yet
+	resumed bool
 }
 
-// start fetches blocks, consecutive ranges of f whose charges are acquired. The caller
-// uses at least one of them before it lets go of c.mu, which is held; c is open.
-func (c *Cache) start(f *File, blocks []*block) {
+// start fetches blocks, consecutive ranges of f whose charges are acquired; a wary fetch
+// takes a grain and hesitates. The caller uses at least one of the blocks before it lets
+// go of c.mu, which is held; c is open.
+func (c *Cache) start(f *File, blocks []*block, wary bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ft := &fetch{c: c, file: *f, blocks: blocks, cancel: cancel}
+	if wary {
+		ft.goOn = make(chan struct{})
+	}
 	for _, b := range blocks {
 		b.fetch = ft
 		b.owners.Store(1)
@@ -50,16 +58,26 @@ func (f *fetch) fill(ctx context.Context) error {
 	defer body.Close()
 	for _, b := range f.blocks {
 		// A buffer of its own for each block, so that none keeps its neighbours alive.
-		if err := f.fillBlock(body, b, make([]byte, b.key.n), b == last); err != nil {
+		if err := f.fillBlock(ctx, body, b, make([]byte, b.key.n), b == last); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *fetch) fillBlock(body io.Reader, b *block, data []byte, last bool) error {
+func (f *fetch) fillBlock(ctx context.Context, body io.Reader, b *block, data []byte, last bool) error {
+	to := len(data)
+	if f.goOn != nil && b == f.blocks[0] {
+		to = min(to, grain)
+	}
 	for at, idle := 0, 0; at < len(data); {
-		n, err := body.Read(data[at:])
+		if at == to {
+			if err := f.hesitate(ctx); err != nil {
+				return err
+			}
+			to = len(data)
+		}
+		n, err := body.Read(data[at:to])
 		at += n
 		f.c.count.fetched.Add(int64(n))
 		switch {
@@ -141,6 +159,7 @@ func (c *Cache) show(f *fetch, b *block, data []byte, n int) error {
 // that come back to the budget when it has ended. c.mu is held.
 func (c *Cache) abandon(f *fetch) (freed int64) {
 	f.cancel()
+	c.keepHead(f)
 	for _, b := range f.blocks {
 		if b.fetch == f {
 			c.fail(b, context.Canceled)

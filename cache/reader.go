@@ -11,7 +11,8 @@ import (
 const (
 	grain = 128 << 10 // scattered reads fetch multiples of this
 
-	// manyJumps in a row, with no run of a block between them, make a handle scattered.
+	// manyJumps in a row, with no run of a block between them, make a handle scattered:
+	// it takes more to believe that a run goes on.
 	manyJumps = 3
 )
 
@@ -158,12 +159,26 @@ func (r *Reader) expect(off, end int64) (whole, sequential bool) {
 	if s.read >= blockSize {
 		r.jumps = 0
 	}
-	if r.file.Size > blockSize && r.jumps >= manyJumps && s.read < 4*grain &&
-		fragmentLen(off, end) < blockSize && !r.present(off, end) {
+	if r.inGrains(s, off, end) {
 		return false, sequential
 	}
 	s.plan(r.c, &r.file, off, end)
 	return true, sequential
+}
+
+// inGrains tells whether the read [off, end), the last one of s, shall fetch no more
+// than the grains that it needs: until its run has gone on for a while, and for longer
+// in a handle that jumps about. Another handle's run from the start of the file fetches
+// a block, in its own way, but takes the first grain if that was kept.
+func (r *Reader) inGrains(s *session, off, end int64) bool {
+	proof := int64(grain)
+	if r.jumps >= manyJumps {
+		proof = 4 * grain
+	}
+	if r.file.Size <= blockSize || s.read >= proof || fragmentLen(off, end) >= blockSize || r.present(off, end) {
+		return false
+	}
+	return !s.head || r.jumps >= manyJumps || r.c.find(r.fragment(off, end)) != nil
 }
 
 // session returns the run of reads that [off, end) goes on with, or begins one in place

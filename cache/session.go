@@ -34,6 +34,8 @@ type session struct {
 	next   int64 // the end of the furthest read
 	read   int64 // bytes read since the run began, but for its first read
 	window int64 // bytes beyond next to have fetched
+	head   bool  // it began at the start of the file
+	wary   bool  // it began with a small read at the start, and may end there
 	passed int64 // blocks before this one are let go
 	ahead  int64 // the first block that was not yet asked for
 	held   map[int64]*block
@@ -52,7 +54,8 @@ func (s *session) restart(c *Cache, off, end int64) {
 	c.recent.MoveToFront(s.place)
 	s.next, s.read, s.window, s.ahead = end, 0, 0, 0
 	s.passed = off / blockSize
-	if off == 0 {
+	s.head = off == 0
+	if s.wary = s.head && end <= sniff; s.head && !s.wary {
 		s.window = blockSize // who starts at the start goes on more often than not
 	}
 }
@@ -69,6 +72,13 @@ func (s *session) advance(r *Reader, off, end int64) {
 	}
 	s.read += min(end-off, end-s.next)
 	s.next = end
+	if s.wary && s.read > sniff {
+		s.wary = false
+		s.window = blockSize
+		if b := s.held[0]; b != nil {
+			r.c.resume(b)
+		}
+	}
 
 	want := min(eager*s.read, easyWindow)
 	if s.window >= easyWindow {
@@ -167,7 +177,7 @@ func (s *session) fetch(c *Cache, f *File, n, run, last int64) int64 {
 		if !c.budget.try(charge) {
 			continue
 		}
-		c.start(f, blocks)
+		c.start(f, blocks, s.wary && n == 0 && f.Size > blockSize)
 		for i, b := range blocks {
 			c.use(b)
 			s.held[n+int64(i)] = b

@@ -46,7 +46,7 @@ func (c *Cache) Warm(f File) bool {
 	if !c.budget.try(b.charge) {
 		return false
 	}
-	c.start(&f, []*block{b})
+	c.start(&f, []*block{b}, false)
 	c.use(b)
 	b.warm = c.warm.blocks.PushBack(b)
 	b.since = time.Now()

@@ -55,33 +55,52 @@ func (d *folder) fetched() (n int) {
 	return n
 }
 
+// In the time of a bubble nothing takes time but the wire.
 func TestFilesInOrder(t *testing.T) {
 	const opened = 1000
-	for _, readers := range []int{1, 16} {
-		c := newCache(t, 32*mib)
-		d := newFolder(t, c, opened+200, 16*kib)
-		queue := make(chan int)
-		var wg sync.WaitGroup
-		for range readers {
-			wg.Go(func() {
-				for i := range queue {
-					d.read(i)
-				}
-			})
-		}
-		for i := range opened {
-			queue <- i
-		}
-		close(queue)
-		wg.Wait()
-		if got := d.fetched(); got < opened || got > opened+mostFiles {
-			t.Errorf("%d readers: %d files were fetched for %d that were opened", readers, got, opened)
-		}
-		got := c.Stats()
-		if got.Warmed < opened*8/10 || got.WarmedUsed < got.Warmed-mostFiles || got.WarmedBytes != got.Warmed*16*kib {
-			t.Errorf("%d readers: stats %+v", readers, got)
-		}
-		audit(t, c)
+	for _, tt := range []struct {
+		readers int
+		rate    float64 // files a second, at least
+	}{{1, 290}, {16, 900}} {
+		synctest.Test(t, func(t *testing.T) {
+			c, err := New(Config{MaxBytes: 32 * mib})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			d := newFolder(t, c, opened+200, 16*kib)
+			for _, s := range d.files {
+				s.open = (&link{rtt: 30 * time.Millisecond, rate: 82 * mib, total: 1000 * mib}).get(s)
+			}
+			queue := make(chan int)
+			var wg sync.WaitGroup
+			for range tt.readers {
+				wg.Go(func() {
+					for i := range queue {
+						d.read(i)
+					}
+				})
+			}
+			begin := time.Now()
+			for i := range opened {
+				queue <- i
+			}
+			close(queue)
+			wg.Wait()
+			rate := opened / time.Since(begin).Seconds()
+			t.Logf("%d readers: %.0f files a second", tt.readers, rate)
+			if rate < tt.rate {
+				t.Errorf("%d readers: %.0f files a second, want %.0f", tt.readers, rate, tt.rate)
+			}
+			if got := d.fetched(); got < opened || got > opened+mostFiles {
+				t.Errorf("%d readers: %d files were fetched for %d that were opened", tt.readers, got, opened)
+			}
+			got := c.Stats()
+			if got.Warmed < opened*8/10 || got.WarmedUsed < got.Warmed-mostFiles || got.WarmedBytes != got.Warmed*16*kib {
+				t.Errorf("%d readers: stats %+v", tt.readers, got)
+			}
+			audit(t, c)
+		})
 	}
 }
 
