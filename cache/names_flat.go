@@ -21,7 +21,7 @@ type flat struct {
 	begun   int64    // of the first request whose entries it keeps (Unix, ns)
 	keys    []string // the claim, in order
 	key     int      // the one that it is at
-	at      string   // the last key that was met
+	at      string   // the last key that was put into its place
 	stopped bool
 	pages   int // of the present list
 	asking  time.Time
@@ -32,7 +32,9 @@ type flat struct {
 
 	stack []level // from the sub-directory of the base down to where it is; changed by its goroutine only
 
-	jump string // of its goroutine: go on after this key; "" means end
+	// Of its goroutine.
+	last string // the key being put into its place
+	jump string // go on after this key; "" means end
 }
 
 // change is something known of a directory since a time (Unix, ns).
@@ -151,12 +153,12 @@ func (f *flat) arrived() error {
 // there is no other claim to go on with.
 func (f *flat) move(key string) (bool, error) {
 	m := f.w.m
-	if key <= f.at {
+	if key <= f.last {
 		return false, errors.New("a flat list out of order")
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f.at = key
+	f.at, f.last = f.last, key
 	f.w.entries++
 	for f.key+1 < len(f.keys) && key >= f.keys[f.key+1] {
 		f.key++
@@ -297,6 +299,7 @@ func (f *flat) skip() error {
 	m := f.w.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	f.at = f.last
 	i := sort.SearchStrings(f.keys, f.at)
 	if i < len(f.keys) && f.keys[i] == f.at {
 		i++
@@ -320,8 +323,9 @@ func (f *flat) renew() {
 func (f *flat) pace() error {
 	m := f.w.m
 	m.mu.Lock()
+	f.at = f.last
 	f.kept()
-	if stuck := f.stuck(); stuck {
+	if f.stuck() {
 		m.mu.Unlock()
 		f.leave("", false)
 		return f.skip()
