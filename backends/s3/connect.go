@@ -226,7 +226,7 @@ func passing(err error) aws.Ternary {
 		return aws.TrueTernary
 	}
 	switch codeOf(err) {
-	case "ConditionalRequestConflict", "OperationAborted":
+	case "ConditionalRequestConflict", "OperationAborted", "BadDigest", "XAmzContentChecksumMismatch":
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary

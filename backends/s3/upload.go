@@ -136,6 +136,9 @@ func (u *upload) part(ctx context.Context, num int, r io.ReadSeeker, size int64)
 	)
 	err = u.b.end(call, u.b.send(call, w, false, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
 		crc = aws.ToString(w.crc)
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
 		out, err = api.UploadPart(ctx, &sdk.UploadPartInput{
 			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id, PartNumber: aws.Int32(int32(num)),
 			Body: body, ContentLength: &size, ChecksumCRC32C: w.crc,

@@ -73,6 +73,9 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	err = b.end(call, b.send(call, w, heeded, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
 		in := in
 		in.ChecksumCRC32C = w.crc
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
 		if w.conditional {
 			in.IfMatch, in.IfNoneMatch = condition(c)
 		}
