@@ -1,0 +1,5 @@
+package rename
+
+const victimEnv = "SD_RENAME_VICTIM"
+
+func victim() {}
