@@ -24,6 +24,7 @@ var errnos = []struct {
 	{backends.ErrNotDir, syscall.ENOTDIR},
 	{backends.ErrNoSpace, syscall.ENOSPC},
 	{backends.ErrTooLarge, syscall.EFBIG},
+	{backends.ErrNameTooLong, syscall.ENAMETOOLONG},
 	{backends.ErrOffline, syscall.EHOSTUNREACH},
 	{errors.ErrUnsupported, syscall.ENOTSUP},
 	{context.Canceled, syscall.EINTR},

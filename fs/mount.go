@@ -11,7 +11,9 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"sd/cache"
+	"sd/rename"
 	"sd/resolver"
+	"sd/staging"
 )
 
 // Config says what to mount and how. Resolver, Cache and Mountpoint are required.
@@ -27,6 +29,13 @@ type Config struct {
 	UID, GID, Umask *uint32
 	// MetadataTTL is how long a listing of a cloud folder is believed; 0 is a minute.
 	MetadataTTL time.Duration
+	// Staging and Renames make volumes writable; without them they are read-only. The
+	// caller opens them and closes them after Wait. What Staging has recovered is shown.
+	Staging *staging.Store
+	Renames *rename.Journal
+	Facts   Facts // nil: what listings do not tell is not remembered
+	// OverlayDir is a folder for the files that desktops leave everywhere; "" refuses them.
+	OverlayDir string
 	// ReadAhead is the kernel's read-ahead for the mount in bytes; it takes root to
 	// set it. 0 is 1 MiB.
 	ReadAhead int64

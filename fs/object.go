@@ -3,305 +3,292 @@ package fs
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	iofs "io/fs"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+	"weak"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
-	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"sd/backends"
 	"sd/cache"
-	"sd/resolver"
-	"sd/sdpath"
+	"sd/staging"
 )
 
-// store is one volume in the tree.
-type store struct {
-	tree    *tree
-	backend backends.Backend
-	key     string // the volume's fingerprint
-	uri     string // "s3://bucket/"
-	root    *objectNode
+// object is one file of a store as this mount knows it. All nodes and handles of the
+// file share it, and it is the file's identity: what is written here keeps it, and
+// what somebody else writes at the provider is another object of the same name. So
+// the pages, sizes and handles of two versions that did not come from one another
+// never meet.
+type object struct {
+	store    *store
+	ino, gen uint64
+	locks    atomic.Pointer[fileLocks] // nil before the first
+	opened   atomic.Bool               // the kernel may hold pages of it
+	turn     chan struct{}             // held while o is being staged, renamed or removed
+
+	mu       sync.Mutex
+	dir, seg string // where it is
+	gone     bool   // removed, replaced, or overtaken by another version: it has no name here
+	entry    backends.Entry
+	content  int       // changes with the bytes
+	past     []string  // versions that ours have replaced: a late reply may still tell of them
+	told     string    // the version of which the listings were told
+	checked  time.Time // when the provider was last asked for it alone
+	handles  int
+	writers  int
+	staged   *staging.File // what is written here; nil where that is nothing
+	base     *cache.Reader // of what is under it
+	failed   error         // why the last commit failed
 }
 
-// volumeTable holds the volumes that have been looked into. Safe for concurrent use.
-type volumeTable struct {
+// name is the whole name in the store.
+func (o *object) name() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return join(o.dir, o.seg)
+}
+
+// place tells where the object is; false if it has no name any more.
+func (o *object) place() (dir, seg string, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.dir, o.seg, !o.gone
+}
+
+// identity is what the kernel knows the object by.
+func (o *object) identity() fusefs.StableAttr {
+	mode := uint32(syscall.S_IFREG)
+	if o.entry.Kind == backends.Symlink { // it stays one
+		mode = syscall.S_IFLNK
+	}
+	return fusefs.StableAttr{Mode: mode, Ino: o.ino, Gen: o.gen}
+}
+
+// is tells whether e describes o, or a version that o has left behind.
+func (o *object) is(e *backends.Entry) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.gone || (o.entry.Kind == backends.Symlink) != (e.Kind == backends.Symlink):
+		return false
+	case o.staged != nil && o.staged.Dirty():
+		return true
+	}
+	return o.present().Version == e.Version || slices.Contains(o.past, e.Version)
+}
+
+// present is the last version that is known to be at the provider. o.mu is held.
+func (o *object) present() *backends.Entry {
+	if o.staged != nil {
+		if e, ok := o.staged.Entry(); ok && e.Version != o.entry.Version {
+			o.replaced(e)
+		}
+	}
+	return &o.entry
+}
+
+// maxPast is how many versions of its past an object remembers.
+const maxPast = 16
+
+// replaced notes a version that came from here. o.mu is held.
+func (o *object) replaced(e backends.Entry) {
+	if o.entry.Version != "" {
+		o.past = append(o.past, o.entry.Version)
+		if len(o.past) > maxPast {
+			o.past = o.past[1:]
+		}
+	}
+	if e.Meta == nil {
+		e.Meta = o.entry.Meta
+	}
+	o.content++
+	o.entry, o.checked = e, time.Now()
+}
+
+// sameAs notes that the bytes of o have another version now, or lie elsewhere: it was
+// renamed, or given other metadata. o.mu is held.
+func (o *object) sameAs(e backends.Entry) {
+	content := o.content
+	o.replaced(e)
+	o.content, o.told = content, e.Version
+}
+
+// objectTable finds the objects of a store by name. Those that nobody knows and that
+// hold nothing are forgotten by the garbage collector. Safe for concurrent use.
+type objectTable struct {
 	mu     sync.Mutex
-	stores map[string]*store // by fingerprint
+	byName map[string]weak.Pointer[object]
+	dirty  map[*object]struct{} // those with something staged
 }
 
-// get gives the store of v, the same each time.
-func (t *volumeTable) get(tree *tree, v *resolver.Volume) *store {
+// objectGens numbers objects, so that no two of a process are the same to the kernel.
+var objectGens atomic.Uint64
+
+// find gives the object of that name, or nil where none is known.
+func (t *objectTable) find(name string) *object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.stores[v.Fingerprint]
-	if s == nil || s.backend != v.Backend {
-		root := sdpath.Cloud{Service: v.Service, Identifier: v.Identifier}
-		s = &store{tree: tree, backend: v.Backend, key: v.Fingerprint, uri: strings.TrimSuffix(root.String(), "/") + "/"}
-		s.root = &objectNode{store: s, entry: backends.Entry{Kind: backends.Dir}}
-		if t.stores == nil {
-			t.stores = make(map[string]*store)
-		}
-		t.stores[v.Fingerprint] = s
-	}
-	return s
+	return t.byName[name].Value()
 }
 
-// volumeNames lists the folder of a service.
-func (t *tree) volumeNames(ctx context.Context, s sdpath.Service) []string {
-	volumes, err := t.resolver.Volumes(ctx, s)
-	if err != nil {
-		t.log.Warn("cannot list the volumes", "service", s, "err", err)
-		return nil
-	}
-	names := make([]string, 0, len(volumes))
-	for _, v := range volumes {
-		names = append(names, v.Identifier)
-	}
-	return names
+// put makes o the object of its name; one that had the name has none any more.
+func (t *objectTable) put(o *object) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.putLocked(o)
 }
 
-// openVolume gives the root of a volume as an entry of parent. It asks no provider.
-func (t *tree) openVolume(ctx context.Context, parent *fixedDir, s sdpath.Service, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	p := sdpath.Cloud{Service: s, Identifier: name}
-	v, _, err := t.resolver.Resolve(ctx, p)
-	if err != nil {
-		return nil, t.fail("open volume", p.String(), err)
+func (t *objectTable) putLocked(o *object) {
+	name := o.name()
+	if old := t.byName[name].Value(); old != nil && old != o {
+		old.mu.Lock()
+		old.gone = true
+		old.mu.Unlock()
 	}
-	st := t.volumes.get(t, v)
-	st.root.fillAttr(&out.Attr)
-	out.SetAttrTimeout(min(fixedTimeout, t.kernelTTL()))
-	return parent.NewPersistentInode(ctx, st.root, st.identity("", &st.root.entry)), 0
+	if t.byName == nil {
+		t.byName = make(map[string]weak.Pointer[object])
+	}
+	t.byName[name] = weak.Make(o)
 }
 
-// identity numbers an object. A file's generation follows its version, so that a
-// changed object is another file to the kernel: pages, sizes and open handles of
-// two versions never meet. Ino and Gen together are 126 bits of SHA-256.
-func (s *store) identity(name string, e *backends.Entry) fusefs.StableAttr {
-	mode, version := uint32(syscall.S_IFDIR), ""
-	if e.Kind == backends.File {
-		mode, version = syscall.S_IFREG, e.Version
+// remove takes o off its name.
+func (t *objectTable) remove(o *object) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if name := o.name(); t.byName[name].Value() == o {
+		delete(t.byName, name)
 	}
-	id, v := cache.NewID(s.key, name, ""), cache.NewID(s.key, name, version)
-	return fusefs.StableAttr{
-		Mode: mode,
-		Ino:  inoCloud | binary.LittleEndian.Uint64(id[:8])&(inoCloud-1),
-		Gen:  binary.LittleEndian.Uint64(v[8:]),
-	}
+	o.mu.Lock()
+	o.gone = true
+	o.mu.Unlock()
 }
 
-// objectNode is a file (one version of it) or folder of a store.
-type objectNode struct {
-	fusefs.Inode
-	readOnly
-	store *store
-	entry backends.Entry // Name is unused: the name is where the node hangs
-
-	listed atomic.Int64 // folder: when the listing that was last read began (Unix, ns)
-	misses atomic.Int32 // folder: lookups that no listing could answer
-	opened atomic.Bool  // file: the kernel may hold pages of it
-
-	locks atomic.Pointer[fileLocks] // file: nil before the first
+// move gives o another name; an object that had it has none any more.
+func (t *objectTable) move(o *object, dir, seg string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if name := o.name(); t.byName[name].Value() == o {
+		delete(t.byName, name)
+	}
+	o.mu.Lock()
+	o.dir, o.seg = dir, seg
+	o.mu.Unlock()
+	t.putLocked(o)
 }
 
-// name gives the node's name in its store; false where it has none any more.
-func (n *objectNode) name() (string, bool) {
-	root := n.store.root.EmbeddedInode()
-	var segments []string
-	for i := n.EmbeddedInode(); i != root; {
-		name, parent := i.Parent()
-		if parent == nil {
-			return "", false
-		}
-		segments, i = append(segments, name), parent
-	}
-	slices.Reverse(segments)
-	return strings.Join(segments, "/"), true
-}
-
-func join(dir, name string) string {
-	if dir == "" {
-		return name
-	}
-	return dir + "/" + name
-}
-
-func (n *objectNode) dirKey(name string) cache.DirKey {
-	return cache.DirKey{Volume: n.store.key, Dir: name}
-}
-
-// kernelTTL is the part of the metadata's lifetime that the kernel gets; what Names
-// keep has the rest, so that both together hold what was promised.
-func (t *tree) kernelTTL() time.Duration { return t.ttl / 4 }
-
-func (t *tree) namesTTL() time.Duration { return t.ttl - t.kernelTTL() }
-
-// child gives the node of an entry of n, whose own name is dir. The kernel may keep
-// it for ttl.
-func (n *objectNode) child(ctx context.Context, dir string, e *backends.Entry, ttl time.Duration, out *fuse.EntryOut) *fusefs.Inode {
-	c := &objectNode{store: n.store, entry: *e}
-	id := n.store.identity(join(dir, e.Name), e)
-	c.entry.Name = ""
-	// The kernel takes the attributes for those of the node that it has.
-	if known := n.GetChild(e.Name); known != nil && known.StableAttr() == id {
-		if o, ok := known.Operations().(*objectNode); ok {
-			c.listed.Store(o.listed.Load())
-		}
-	}
-	c.fillAttr(&out.Attr)
-	out.SetEntryTimeout(ttl)
-	out.SetAttrTimeout(ttl)
-	return n.NewInode(ctx, c, id)
-}
-
-// fillAttr describes n. A folder's mtime is when its listing was fetched, and now
-// once that is too old: the kernel keeps a listing for as long as the mtime stays.
-func (n *objectNode) fillAttr(a *fuse.Attr) {
-	t := n.store.tree
-	if n.entry.Kind != backends.Dir {
-		t.entryAttr(a, &n.entry)
-		return
-	}
-	at := n.entry.ModTime
-	if listed := n.listed.Load(); listed != 0 {
-		at = time.Unix(0, listed)
-		if now := time.Now(); now.Sub(at) > t.namesTTL() {
-			at = now
-		}
-	}
-	t.dirAttr(a, 0o555, at)
-	// A ctime that moves is what tar(1) takes for a change in the midst of its reading.
-	a.Ctime, a.Ctimensec = uint64(t.started.Unix()), uint32(t.started.Nanosecond())
-}
-
-// Getattr describes n from memory.
-func (n *objectNode) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	n.fillAttr(&out.Attr)
-	out.SetTimeout(n.store.tree.kernelTTL())
-	return 0
-}
-
-// Lookup finds name in folder n, from a listing if there is one.
-func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	if len(name) > maxName {
-		return nil, syscall.ENAMETOOLONG
-	}
-	dir, ok := n.name()
-	if !ok {
-		return nil, syscall.ESTALE
-	}
-	e, err := n.find(ctx, dir, name)
-	if errors.Is(err, errAbsent) {
-		out.SetEntryTimeout(n.store.tree.kernelTTL())
-		return nil, syscall.ENOENT
-	}
-	if err != nil {
-		return nil, n.store.fail("lookup", join(dir, name), err)
-	}
-	return n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out), 0
-}
-
-// errAbsent says that a complete listing does not have the name.
-var errAbsent = errors.New("not in the listing")
-
-// listAfter is the number of lookups that a folder answers one by one before it is
-// listed, and listUpTo how far it is listed for the sake of a lookup.
-const (
-	listAfter = 3
-	listUpTo  = 5000
-)
-
-// find describes name in folder dir, asking the store if nothing is known. A name
-// that is a file and a folder is the folder, as in listings.
-func (n *objectNode) find(ctx context.Context, dir, name string) (backends.Entry, error) {
-	if e, err := n.known(dir, name); err != errUnknown {
-		return e, err
-	}
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	if n.misses.Add(1) > listAfter {
-		r := n.open(dir)
-		defer r.Close()
-		for count, all := 0, false; !all && count <= listUpTo; {
-			var err error
-			if count, all, err = r.Wait(ctx, count); err != nil {
-				return backends.Entry{}, err
-			}
-			if e, err := n.known(dir, name); err != errUnknown {
-				return e, err
+// below gives the objects in and below a folder.
+func (t *objectTable) below(dir string) []*object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []*object
+	for name, w := range t.byName {
+		if dir == "" || strings.HasPrefix(name, dir+"/") {
+			if o := w.Value(); o != nil {
+				found = append(found, o)
 			}
 		}
 	}
-	stat := n.store.backend.Stat
-	if d, ok := n.store.backend.(backends.DirStater); ok {
-		stat = d.StatDir
-	}
-	e, err := stat(ctx, join(dir, name))
-	if err != nil {
-		return e, err
-	}
-	e.Name = name
-	n.store.tree.names.Put(n.dirKey(dir), e)
-	return e, nil
+	return found
 }
 
-var errUnknown = errors.New("not known")
-
-// known describes name from memory.
-func (n *objectNode) known(dir, name string) (backends.Entry, error) {
-	e, state := n.store.tree.names.Lookup(n.dirKey(dir), name)
-	switch state {
-	case cache.Present:
-		return e, nil
-	case cache.Absent:
-		return e, errAbsent
+// hold keeps o as long as it has something staged.
+func (t *objectTable) hold(o *object, staged bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.dirty == nil {
+		t.dirty = make(map[*object]struct{})
 	}
-	return e, errUnknown
-}
-
-// changed forgets what is known of the folder that n is in: the store has shown
-// that n is out of date. It returns what the caller of the system call gets, upon
-// which the kernel looks the name up again.
-func (n *objectNode) changed(name string) syscall.Errno {
-	dir, _, found := cutLast(name)
-	if !found {
-		dir = ""
+	if staged {
+		t.dirty[o] = struct{}{}
+	} else {
+		delete(t.dirty, o)
 	}
-	n.store.tree.names.Invalidate(n.dirKey(dir))
-	return syscall.ESTALE
 }
 
-func cutLast(name string) (dir, base string, found bool) {
-	i := strings.LastIndexByte(name, '/')
-	if i < 0 {
-		return "", name, false
+// unsent gives the objects directly in a folder of which the provider's listing does
+// not tell the truth, because something of them is here alone.
+func (t *objectTable) unsent(dir string) []*object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []*object
+	for o := range t.dirty {
+		if d, _, ok := o.place(); ok && d == dir && o.unsent() {
+			found = append(found, o)
+		}
 	}
-	return name[:i], name[i+1:], true
+	return found
 }
 
-// outdated tells whether the store says that a version is no more.
-func outdated(err error) bool {
-	return errors.Is(err, backends.ErrChanged) || errors.Is(err, iofs.ErrNotExist)
-}
-
-// fail translates an error about a name of the store, and logs what only EIO is
-// left to say for.
-func (s *store) fail(op, name string, err error) syscall.Errno {
-	return s.tree.fail(op, s.uri+name, err)
-}
-
-func (t *tree) fail(op, uri string, err error) syscall.Errno {
-	e, known := errno(err)
-	if !known {
-		t.log.Error("input/output error", "op", op, "path", uri, "err", err)
+// unsentBelow gives the objects in and below a folder of which something is here alone.
+func (t *objectTable) unsentBelow(dir string) []*object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []*object
+	for o := range t.dirty {
+		if d, _, ok := o.place(); ok && within(d, dir) && o.unsent() {
+			found = append(found, o)
+		}
 	}
-	return e
+	return found
+}
+
+func (o *object) unsent() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.staged != nil && o.staged.Dirty()
+}
+
+// object gives the object that a reply of the store is about.
+func (s *store) object(dir, seg string, e *backends.Entry) *object {
+	name := join(dir, seg)
+	t := &s.objects
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := t.byName[name].Value(); o != nil && o.is(e) {
+		o.learn(e)
+		return o
+	}
+	o := s.newObject(dir, seg, *e)
+	t.putLocked(o)
+	return o
+}
+
+// newObject makes an object. The caller puts it into the table, whose lock it holds
+// or whose other users cannot know of it.
+func (s *store) newObject(dir, seg string, e backends.Entry) *object {
+	name := join(dir, seg)
+	t := &s.objects
+	o := &object{store: s, ino: cloudIno(s.key, name), gen: objectGens.Add(1), dir: dir, seg: seg, entry: e, told: e.Version, turn: make(chan struct{}, 1)}
+	o.entry.Name, o.entry.Shown = name, ""
+	runtime.AddCleanup(o, func(name string) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if w, ok := t.byName[name]; ok && w.Value() == nil {
+			delete(t.byName, name)
+		}
+	}, name)
+	return o
+}
+
+// learn takes over what a reply about the same version knows besides.
+func (o *object) learn(e *backends.Entry) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.present().Version == e.Version && e.Meta != nil && (o.entry.Meta == nil || o.entry.Meta.LinkTarget == "" && o.entry.Meta.BLAKE3 == "") {
+		o.entry.Meta = e.Meta
+	}
+}
+
+// cloudIno numbers a name of a volume. Names may share a number by chance only, and
+// then their generations differ.
+func cloudIno(volume, name string) uint64 {
+	id := cache.NewID(volume, name, "")
+	return inoCloud | binary.LittleEndian.Uint64(id[:8])&(inoCloud-1)
 }
 
 // patient gives a context that outlives an interruption of ctx by a second: signals

@@ -2,8 +2,9 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"io"
-	"strings"
+	iofs "io/fs"
 	"syscall"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 )
 
 // objectDirStream reads a listing of a folder, which may still be growing. Offsets
-// count entries; "." and ".." are the first two. go-fuse serialises its calls.
+// count entries; "." and ".." are the first two, and those of the overlay come last.
+// go-fuse serialises its calls.
 type objectDirStream struct {
 	node   *objectNode
 	dir    string
@@ -23,9 +25,13 @@ type objectDirStream struct {
 	next   int // index of the next entry, less the first two
 	last   backends.Entry
 	entry  fuse.DirEntry
+	litter []string // what the overlay has besides; read when the listing is over
 }
 
-const dots = 2
+const (
+	dots       = 2
+	litterBase = 1 << 40 // the index of the first entry of the overlay
+)
 
 // OpendirHandle opens folder n for reading.
 func (n *objectNode) OpendirHandle(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
@@ -43,32 +49,41 @@ func (n *objectNode) open(dir string) *cache.DirReader {
 	r := n.list(dir)
 	if t := n.store.tree; time.Since(r.Begun()) > t.namesTTL() {
 		r.Close() // under way for too long: a slow reader holds it up
-		t.names.Invalidate(n.dirKey(dir))
+		t.names.Invalidate(n.store.dirKey(dir))
 		r = n.list(dir)
 	}
 	return r
 }
 
 func (n *objectNode) list(dir string) *cache.DirReader {
-	return n.store.tree.names.Open(n.dirKey(dir), func(ctx context.Context, yield func([]backends.Entry) error) error {
-		return n.store.backend.List(ctx, dir, func(page []backends.Entry) error {
-			shown := make([]backends.Entry, 0, len(page))
-			for _, e := range page {
-				if showable(e.Name) {
-					shown = append(shown, e)
-				}
+	s := n.store
+	source := cache.Source{
+		List: func(ctx context.Context, yield func([]backends.Entry) error) error {
+			s.showUnsent(dir)
+			err := s.backend.List(ctx, dir, func(page []backends.Entry) error {
+				return yield(s.show(ctx, dir, page))
+			})
+			if missing(err) && len(s.objects.unsent(dir)) > 0 {
+				err = nil // all that it holds is here
 			}
-			return yield(shown)
-		})
-	})
+			return err
+		},
+		Show: func(dir string, page []backends.Entry) []backends.Entry {
+			s.showUnsent(dir)
+			return s.show(context.Background(), dir, page)
+		},
+	}
+	if w, ok := s.backend.(backends.Walker); ok {
+		source.Walk = w.Walk
+	}
+	return s.tree.names.OpenFrom(s.dirKey(dir), source)
 }
 
-// maxName is the length in bytes of the longest name that POSIX programs expect.
-const maxName = 255
-
-// showable tells whether POSIX can hold a name.
-func showable(name string) bool {
-	return name != "" && name != "." && name != ".." && len(name) <= maxName && !strings.ContainsAny(name, "/\x00")
+// showUnsent notes in a listing that has just begun what the provider cannot tell.
+func (s *store) showUnsent(dir string) {
+	for _, o := range s.objects.unsent(dir) {
+		s.tree.names.Put(s.dirKey(dir), o.shown())
+	}
 }
 
 // Readdirent gives the next entry, nil at the end. It is good until the next call.
@@ -78,25 +93,69 @@ func (s *objectDirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, sysca
 		s.next++
 		return &s.entry, 0
 	}
+	if s.next >= litterBase {
+		return s.nextLitter()
+	}
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	e, i, err := s.reader.At(ctx, s.next)
 	if err == io.EOF {
-		return nil, 0
+		return s.nextLitter()
 	}
 	if err != nil {
 		return nil, s.node.store.fail("list", s.dir, err)
 	}
 	s.last, s.next = e, i+1
-	id := s.node.store.identity(join(s.dir, e.Name), &e)
-	s.entry = fuse.DirEntry{Name: e.Name, Mode: id.Mode, Ino: id.Ino, Off: uint64(s.next + dots)}
+	id := s.node.identity(s.dir, &e)
+	s.entry = fuse.DirEntry{Name: e.Label(), Mode: id.Mode, Ino: id.Ino, Off: uint64(s.next + dots)}
+	return &s.entry, 0
+}
+
+// identity numbers an entry of n as child would.
+func (n *objectNode) identity(dir string, e *backends.Entry) fusefs.StableAttr {
+	name := join(dir, e.Name)
+	if e.Kind == backends.Dir {
+		if known := n.GetChild(e.Label()); known != nil && known.IsDir() {
+			return known.StableAttr()
+		}
+		return n.store.folders.identity(n.store.key, name)
+	}
+	if o := n.store.objects.find(name); o != nil {
+		return o.identity()
+	}
+	mode := uint32(syscall.S_IFREG)
+	if e.Kind == backends.Symlink {
+		mode = syscall.S_IFLNK
+	}
+	return fusefs.StableAttr{Mode: mode, Ino: cloudIno(n.store.key, name)}
+}
+
+// nextLitter gives what is in the overlay alone, after the end of the listing.
+func (s *objectDirStream) nextLitter() (*fuse.DirEntry, syscall.Errno) {
+	if s.litter == nil {
+		s.litter = s.node.litterNames(s.dir, func(name string) bool {
+			_, err := s.node.known(s.dir, name)
+			return err != nil
+		})
+	}
+	s.next = max(s.next, litterBase)
+	i := s.next - litterBase
+	if i >= len(s.litter) {
+		return nil, 0
+	}
+	s.next++
+	s.last = backends.Entry{}
+	s.entry = fuse.DirEntry{Name: s.litter[i], Mode: syscall.S_IFREG, Off: uint64(s.next + dots)}
 	return &s.entry, 0
 }
 
 // Lookup describes the entry that Readdirent gave last, from the same page. The
 // kernel may keep it for what is left of the listing's lifetime.
 func (s *objectDirStream) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	if s.last.Name != name {
+	if s.last.Label() != name || isLitter(name) {
+		return s.node.Lookup(ctx, name, out)
+	}
+	if o := s.node.store.objects.find(join(s.dir, s.last.Name)); o != nil && o.unsent() {
 		return s.node.Lookup(ctx, name, out)
 	}
 	t := s.node.store.tree
@@ -119,3 +178,5 @@ var _ interface {
 	fusefs.FileSeekdirer
 	fusefs.FileReleasedirer
 } = (*objectDirStream)(nil)
+
+func missing(err error) bool { return errors.Is(err, iofs.ErrNotExist) }

@@ -2,115 +2,269 @@ package fs
 
 import (
 	"context"
-	"io"
+	"math"
 	"syscall"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"sd/backends"
 	"sd/cache"
 )
 
-// objectFile is one open file of a store, of one version.
+// objectFile is one open file of a store.
 type objectFile struct {
 	node   *objectNode
-	name   string // at open; a change of the object takes it from the node
-	reader *cache.Reader
+	obj    *object
+	writes bool
+	reader *cache.Reader // of the version at open; nil where that was staged
 }
 
-// Open opens n for reading and asks for its first bytes, unless the kernel may have
-// them. So a file that is gone, changed or forbidden says so here, where the kernel
-// can still look again, and the first read finds its bytes under way.
+// Open opens n. For reading it asks for the first bytes, unless the kernel may have
+// them: so a file that is gone, changed or forbidden says so here, where the kernel
+// can still look again, and the first read finds its bytes under way. For writing it
+// makes sure that what is known of the file is not out of date.
 func (n *objectNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
-	if flags&syscall.O_ACCMODE != syscall.O_RDONLY || flags&syscall.O_TRUNC != 0 {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	o := n.obj
+	writes := flags&syscall.O_ACCMODE != syscall.O_RDONLY || flags&syscall.O_TRUNC != 0
+	if writes && !n.store.writable() {
 		return nil, 0, syscall.EROFS
 	}
-	name, ok := n.name()
-	if !ok {
+	o.mu.Lock()
+	gone, staged, e := o.gone, o.staged != nil, o.entry
+	o.handles++
+	var reader *cache.Reader
+	if !staged {
+		reader = o.reader()
+	}
+	o.mu.Unlock()
+	if gone && !staged {
+		reader.Close()
+		o.unpin()
 		return nil, 0, syscall.ESTALE
 	}
-	version := n.entry.Version
-	f := &objectFile{node: n, name: name, reader: n.store.tree.cache.Open(cache.File{
-		ID:   cache.NewID(n.store.key, name, version),
-		Size: n.entry.Size,
-		Get: func(ctx context.Context, off, size int64) (io.ReadCloser, error) {
-			body, _, err := n.store.backend.Get(ctx, name, version, off, size)
-			return body, err
-		},
-	})}
-	if n.entry.Size > 0 && !n.opened.Load() {
-		if _, errno := f.Read(ctx, make([]byte, 1), 0); errno != 0 {
+	f := &objectFile{node: n, obj: o, writes: flags&syscall.O_ACCMODE != syscall.O_RDONLY, reader: reader}
+	n.openedInOrder(o, &e)
+	if errno := f.prepare(ctx, &e, writes, flags&syscall.O_TRUNC != 0); errno != 0 {
+		if f.reader != nil {
 			f.reader.Close()
-			return nil, 0, errno
 		}
+		o.unpin()
+		return nil, 0, errno
 	}
-	n.opened.Store(true)
-	return f, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
+	if f.writes {
+		o.mu.Lock()
+		o.writers++
+		o.mu.Unlock()
+	}
+	o.opened.Store(true)
+	keep := uint32(fuse.FOPEN_KEEP_CACHE)
+	if !f.writes && !o.hasRecordLocks() {
+		keep |= fuse.FOPEN_NOFLUSH
+	}
+	return f, keep, 0
 }
 
-// Read gives bytes of the version that was opened, or ESTALE.
+// prepare looks whether f can be used as it was opened.
+func (f *objectFile) prepare(ctx context.Context, e *backends.Entry, writes, truncate bool) syscall.Errno {
+	o := f.obj
+	switch {
+	case truncate:
+		return o.truncate(ctx, 0, false)
+	case writes:
+		if !o.take(ctx) {
+			return syscall.EINTR
+		}
+		defer o.done()
+		return o.verify(ctx, believed)
+	case f.reader != nil && e.Size > 0 && !o.opened.Load():
+		if f.warm(e) {
+			return 0
+		}
+		_, errno := f.Read(ctx, make([]byte, 1), 0)
+		return errno
+	}
+	return 0
+}
+
+// Read gives bytes of the version that was opened, or what was written since, or
+// ESTALE.
 func (f *objectFile) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	ctx, cancel := patient(ctx)
 	defer cancel()
+	if staged := f.obj.stagedFile(); staged != nil {
+		n, err := staged.ReadAt(ctx, dest, off)
+		if outdated(err) {
+			return nil, f.obj.changed()
+		}
+		if err != nil {
+			return nil, f.node.store.fail("read", f.obj.name(), err)
+		}
+		return fuse.ReadResultData(dest[:n]), 0
+	}
+	if f.reader == nil {
+		return nil, syscall.ESTALE
+	}
 	data, err := f.reader.ReadInto(ctx, off, dest)
 	if outdated(err) {
-		return nil, f.node.changed(f.name)
+		return nil, f.obj.changed()
 	}
 	if err != nil {
-		return nil, f.node.store.fail("read", f.name, err)
+		return nil, f.node.store.fail("read", f.obj.name(), err)
 	}
 	return fuse.ReadResultData(data), 0
 }
 
-// Release closes the file.
+// Write writes into the staging file.
+func (f *objectFile) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	if off > math.MaxInt64-int64(len(data)) {
+		return 0, syscall.EFBIG
+	}
+	staged, errno := f.obj.stage(ctx)
+	if errno != 0 {
+		return 0, errno
+	}
+	n, err := staged.WriteAt(ctx, data, off)
+	if err != nil && n == 0 {
+		return 0, f.node.store.fail("write", f.obj.name(), err)
+	}
+	return uint32(n), 0
+}
+
+// Flush is close(2): what was written is at the provider when it returns 0, or with
+// write-back safe on the local disk.
+func (f *objectFile) Flush(ctx context.Context) syscall.Errno {
+	f.obj.dropRecordLocks(lockOwnerOf(ctx))
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	if !f.writes {
+		return 0
+	}
+	return f.obj.flush(ctx)
+}
+
+// Fsync is fsync(2) of a file: what was written is at the provider when it returns 0.
+// Changes of a folder are there already.
+func (n *objectNode) Fsync(ctx context.Context, f fusefs.FileHandle, flags uint32) syscall.Errno {
+	if n.obj == nil {
+		return 0
+	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return n.obj.sync(ctx)
+}
+
+// Release closes the file. What could not be sent by then is kept, and tried again.
 func (f *objectFile) Release(ctx context.Context) syscall.Errno {
 	f.unlock()
-	f.reader.Close()
+	if f.reader != nil {
+		f.reader.Close()
+	}
+	o := f.obj
+	o.mu.Lock()
+	o.handles--
+	if f.writes {
+		o.writers--
+	}
+	staged, last, gone, failed := o.staged, o.handles == 0, o.gone, o.failed
+	o.mu.Unlock()
+	if staged != nil && last && !gone && staged.Dirty() {
+		staged.Keep(failed)
+	}
+	o.letGo()
 	return 0
 }
 
-// Getxattr answers the attributes of sd. What has no name any more has no URI.
-func (n *objectNode) Getxattr(ctx context.Context, attr string, dest []byte) (uint32, syscall.Errno) {
-	switch {
-	case attr == uriAttr:
-		if name, ok := n.name(); ok {
-			return answerXattr(n.store.uri+name, dest)
+// truncate changes the size of o; where durable is asked for, at the provider too.
+func (o *object) truncate(ctx context.Context, size int64, durable bool) syscall.Errno {
+	if !o.store.writable() {
+		return syscall.EROFS
+	}
+	o.pin()
+	defer o.unpin()
+	if o.stagedFile() == nil {
+		if !o.take(ctx) {
+			return syscall.EINTR
 		}
-	case attr == "user.sd.etag" && n.entry.Version != "":
-		return answerXattr(n.entry.Version, dest)
-	case attr == "user.sd.state" && !n.IsDir():
-		return answerXattr("clean", dest)
+		errno := o.verify(ctx, believed)
+		o.done()
+		if errno != 0 {
+			return errno
+		}
 	}
-	return 0, noAttr
+	staged, errno := o.stage(ctx)
+	if errno != 0 {
+		return errno
+	}
+	if err := staged.Truncate(ctx, size); err != nil {
+		return o.store.fail("truncate", o.name(), err)
+	}
+	if !durable {
+		return 0
+	}
+	if errno = o.flush(ctx); errno != 0 {
+		o.mu.Lock()
+		last := o.handles == 1
+		o.mu.Unlock()
+		if last && staged.Dirty() {
+			staged.Keep(o.failed)
+		}
+	}
+	return errno
 }
 
-// Access refuses to write anything and to run a file.
-func (n *objectNode) Access(ctx context.Context, mask uint32) syscall.Errno {
-	if mask&accessExec != 0 && !n.IsDir() {
-		return syscall.EACCES
-	}
-	return n.readOnly.Access(ctx, mask)
-}
+// Modes of fallocate(2).
+const (
+	fallocKeepSize  = 1
+	fallocPunchHole = 2
+	fallocZeroRange = 16
+)
 
-// Statfs tells of endless room: no service says how much there is.
-func (n *objectNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
-	const pebibyte = 1 << 50
-	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
-	out.Blocks, out.Bfree, out.Bavail = pebibyte/4096, pebibyte/4096, pebibyte/4096
+// Allocate makes room, which costs nothing here, or a hole.
+func (f *objectFile) Allocate(ctx context.Context, off, n uint64, mode uint32) syscall.Errno {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	if off > math.MaxInt64 || n > math.MaxInt64-off {
+		return syscall.EFBIG
+	}
+	staged, errno := f.obj.stage(ctx)
+	if errno != 0 {
+		return errno
+	}
+	var err error
+	switch mode {
+	case 0:
+		if end := int64(off + n); end > staged.Size() {
+			err = staged.Truncate(ctx, end)
+		}
+	case fallocKeepSize:
+	case fallocPunchHole | fallocKeepSize, fallocZeroRange | fallocKeepSize:
+		err = staged.Zero(ctx, int64(off), int64(n), true)
+	case fallocZeroRange:
+		err = staged.Zero(ctx, int64(off), int64(n), false)
+	default:
+		return syscall.ENOTSUP
+	}
+	if err != nil {
+		return f.node.store.fail("allocate", f.obj.name(), err)
+	}
 	return 0
+}
+
+// writable tells whether the files of the volume can be written.
+func (s *store) writable() bool {
+	_, ok := s.backend.(backends.Putter)
+	return ok && !s.tree.readOnly && s.tree.staging != nil
 }
 
 var _ interface {
 	fusefs.FileReader
+	fusefs.FileWriter
+	fusefs.FileFlusher
 	fusefs.FileReleaser
+	fusefs.FileAllocater
 } = (*objectFile)(nil)
-
-var _ interface {
-	fusefs.NodeGetattrer
-	fusefs.NodeLookuper
-	fusefs.NodeOpendirHandler
-	fusefs.NodeOpener
-	fusefs.NodeGetxattrer
-	fusefs.NodeAccesser
-	fusefs.NodeStatfser
-} = (*objectNode)(nil)

@@ -10,50 +10,76 @@ import (
 	"sd/backends"
 )
 
-// Equal identities are one file to the kernel, so each has 126 bits of its own.
+// Equal identities are one file to the kernel, so no two may ever be equal.
 func TestIdentities(t *testing.T) {
 	a, b := &store{key: "a"}, &store{key: "b"}
-	dir := &backends.Entry{Kind: backends.Dir}
-	file := func(version string) *backends.Entry { return &backends.Entry{Version: version} }
+	file := func(s *store, name, version string) fusefs.StableAttr {
+		return s.newObject("", name, backends.Entry{Version: version}).identity()
+	}
 	seen := map[fusefs.StableAttr]string{}
-	gens := map[uint64]string{}
 	for what, id := range map[string]fusefs.StableAttr{
-		"root": a.identity("", dir), "folder": a.identity("x", dir), "another folder": a.identity("y", dir),
-		"folder of another volume": b.identity("x", dir), "version 1": a.identity("f", file("1")), "version 2": a.identity("f", file("2")),
-		"no version": a.identity("f", file("")), "version 1 of another file": a.identity("g", file("1")),
+		"root": a.folders.identity("a", ""), "folder": a.folders.identity("a", "x"), "another folder": a.folders.identity("a", "y"),
+		"folder of another volume": b.folders.identity("b", "x"), "version 1": file(a, "f", "1"), "version 2": file(a, "f", "2"),
+		"no version": file(a, "f", ""), "version 1 of another file": file(a, "g", "1"), "of another volume": file(b, "f", "1"),
 	} {
 		if other := seen[id]; other != "" {
 			t.Errorf("%s is %s", what, other)
 		}
-		if other := gens[id.Gen]; other != "" || id.Gen == 0 {
-			t.Errorf("%s has the generation %d of %q", what, id.Gen, other)
-		}
-		if id.Ino&inoCloud == 0 || id.Ino>>63 != 0 || id.Ino&(inoCloud-1) == id.Gen&(inoCloud-1) {
+		if id.Ino&inoCloud == 0 || id.Ino>>63 != 0 || id.Gen == 0 {
 			t.Errorf("%s has the number %x and generation %x", what, id.Ino, id.Gen)
 		}
-		seen[id], gens[id.Gen] = what, what
+		seen[id] = what
 	}
-	if a.identity("f", file("1")).Ino != a.identity("f", file("2")).Ino {
+	if file(a, "f", "1").Ino != file(a, "f", "2").Ino {
 		t.Error("another version has another inode number")
 	}
-	if a.identity("x", dir) != a.identity("x", &backends.Entry{Kind: backends.Dir, Version: "1"}) {
-		t.Error("a folder's identity depends on a version")
+	before := a.folders.identity("a", "x")
+	if a.folders.left("x"); a.folders.identity("a", "x") == before {
+		t.Error("a folder that takes the name of a renamed one is that one")
+	}
+}
+
+// An object stays itself through our own versions, and becomes another by others'.
+func TestObjectsOfAName(t *testing.T) {
+	s := &store{key: "a"}
+	at := func(version string) *object { return s.object("d", "f", &backends.Entry{Name: "f", Version: version}) }
+	o := at("1")
+	if at("1") != o {
+		t.Error("the same version is another object")
+	}
+	o.mu.Lock()
+	o.replaced(backends.Entry{Name: "d/f", Version: "2"})
+	o.mu.Unlock()
+	if at("2") != o || at("1") != o {
+		t.Error("what was written here, or a late reply about what was before, makes another object")
+	}
+	other := at("3")
+	if other == o {
+		t.Error("somebody else's version is the same object")
+	}
+	if _, _, ok := o.place(); ok {
+		t.Error("the object that was overtaken has its name still")
+	}
+	s.objects.move(other, "e", "g")
+	if s.objects.find("d/f") != nil || s.objects.find("e/g") != other {
+		t.Error("a renamed object is not found by its new name alone")
 	}
 }
 
 // What hangs nowhere has no URI, and is no place to look anything up.
 func TestNodesWithoutAName(t *testing.T) {
 	s := &store{uri: "s3://bucket/"}
-	s.root = &objectNode{store: s, entry: backends.Entry{Kind: backends.Dir}}
-	n := &objectNode{store: s, entry: backends.Entry{Version: "1"}}
+	s.root = &objectNode{store: s}
+	n := &objectNode{store: s, obj: s.newObject("", "x", backends.Entry{Version: "1"})}
+	n.obj.gone = true
 	dest := make([]byte, 100)
 	if n, errno := n.Getxattr(context.Background(), uriAttr, dest); errno != noAttr {
 		t.Errorf("user.sd.uri: %q, %v, want ENODATA", dest[:n], errno)
 	}
-	if n, errno := n.Getxattr(context.Background(), "user.sd.etag", dest); errno != 0 || string(dest[:n]) != "1" {
+	if n, errno := n.Getxattr(context.Background(), etagAttr, dest); errno != 0 || string(dest[:n]) != "1" {
 		t.Errorf("user.sd.etag: %q, %v", dest[:n], errno)
 	}
-	if _, errno := n.Lookup(context.Background(), "x", nil); errno != syscall.ESTALE {
+	if _, errno := (&objectNode{store: s}).Lookup(context.Background(), "x", nil); errno != syscall.ESTALE {
 		t.Errorf("lookup: %v, want ESTALE", errno)
 	}
 	if n, errno := s.root.Getxattr(context.Background(), uriAttr, dest); errno != 0 || string(dest[:n]) != "s3://bucket/" {

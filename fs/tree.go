@@ -8,21 +8,30 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"sd/cache"
+	"sd/rename"
 	"sd/resolver"
+	"sd/staging"
 )
 
 // tree is what all nodes of one mount share.
 type tree struct {
-	resolver *resolver.Resolver
-	cache    *cache.Cache
-	names    *cache.Names
-	local    *localTree
-	owner    owner
-	ttl      time.Duration // of cloud metadata
-	started  time.Time
-	log      *slog.Logger
+	resolver             *resolver.Resolver
+	cache                *cache.Cache
+	names                *cache.Names
+	local                *localTree
+	staging              *staging.Store  // nil: volumes are read-only
+	renames              *rename.Journal // nil with it
+	facts                Facts
+	carrier              *carrier
+	overlay              string // folder for desktop litter; "" for none
+	owner                owner
+	readOnly, allowOther bool
+	ttl                  time.Duration // of cloud metadata
+	started              time.Time
+	log                  *slog.Logger
 
-	volumes volumeTable
+	volumes   volumeTable
+	recovered map[string][]*staging.File // by volume: what a former process left to be sent
 }
 
 func newTree(cfg *Config) (*tree, error) {
@@ -30,16 +39,33 @@ func newTree(cfg *Config) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("show this device: %w", err)
 	}
-	return &tree{
-		resolver: cfg.Resolver,
-		cache:    cfg.Cache,
-		names:    cache.NewNames(cache.NamesConfig{TTL: cfg.MetadataTTL - cfg.MetadataTTL/4}),
-		local:    local,
-		owner:    newOwner(cfg),
-		ttl:      cfg.MetadataTTL,
-		started:  time.Now(),
-		log:      cfg.Log,
-	}, nil
+	t := &tree{
+		resolver:   cfg.Resolver,
+		cache:      cfg.Cache,
+		names:      cache.NewNames(cache.NamesConfig{TTL: cfg.MetadataTTL - cfg.MetadataTTL/4}),
+		local:      local,
+		staging:    cfg.Staging,
+		renames:    cfg.Renames,
+		facts:      cfg.Facts,
+		overlay:    cfg.OverlayDir,
+		readOnly:   cfg.ReadOnly,
+		allowOther: cfg.AllowOther,
+		owner:      newOwner(cfg),
+		ttl:        cfg.MetadataTTL,
+		started:    time.Now(),
+		log:        cfg.Log,
+	}
+	if t.facts == nil {
+		t.facts = forgetful{}
+	}
+	t.carrier = newCarrier(t)
+	if t.staging != nil {
+		t.recovered = make(map[string][]*staging.File)
+		for _, f := range t.staging.Recovered() {
+			t.recovered[f.Volume()] = append(t.recovered[f.Volume()], f)
+		}
+	}
+	return t, nil
 }
 
 // mounted is called between the mount and the first request.
@@ -47,6 +73,7 @@ func (t *tree) mounted(s *fuse.Server) { t.local.mounted(s) }
 
 // close ends what runs for the tree; it is served no more.
 func (t *tree) close() {
+	t.carrier.close()
 	t.local.close()
 	t.names.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,11 +77,20 @@ func serve(cfg childConfig) error {
 		return err
 	}
 	defer blocks.Close()
+	w, err := openWriting(ctx, cfg, r)
+	if err != nil {
+		return err
+	}
+	defer w.close()
 	s, err := fs.Mount(fs.Config{
 		Resolver: r, Cache: blocks, Mountpoint: cfg.Dir, ReadOnly: cfg.ReadOnly, AllowOther: cfg.AllowOther,
 		MetadataTTL: cfg.MetadataTTL, Debug: cfg.Debug,
+		Staging: w.staging, Renames: w.renames, Facts: lib, OverlayDir: filepath.Join(cfg.Data, "overlay"),
 	})
 	if err != nil {
+		return err
+	}
+	if err := w.start(ctx, s); err != nil {
 		return err
 	}
 	fmt.Println("ready")

@@ -1,0 +1,193 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"syscall"
+	"time"
+
+	"sd/backends"
+)
+
+// carrier brings changed metadata to the providers, some time after the change: who
+// copies a file sets its times, mode and owner one after another, and often renames
+// it then, which takes them along. What is pending is remembered (Facts) and goes on
+// at the next mount. Safe for concurrent use.
+type carrier struct {
+	tree *tree
+	runs sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	pending map[carriedName]*carried
+}
+
+type carriedName struct {
+	store    *store
+	dir, seg string
+}
+
+type carried struct {
+	timer *time.Timer
+	tries int
+}
+
+// How long a change waits for others, and how long after a failure it is tried again.
+const (
+	carryAfter = 2 * time.Second
+	carryRetry = time.Minute
+)
+
+func newCarrier(t *tree) *carrier {
+	return &carrier{tree: t, pending: make(map[carriedName]*carried)}
+}
+
+// soon has the metadata of an object carried to its provider in a while.
+func (c *carrier) soon(s *store, dir, seg string) { c.in(carriedName{s, dir, seg}, carryAfter) }
+
+func (c *carrier) in(name carriedName, wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	p := c.pending[name]
+	if p != nil {
+		p.timer.Reset(wait)
+		return
+	}
+	c.pending[name] = &carried{timer: time.AfterFunc(wait, func() {
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return
+		}
+		c.runs.Add(1)
+		c.mu.Unlock()
+		defer c.runs.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), carryRetry)
+		defer cancel()
+		c.carry(ctx, name)
+	})}
+}
+
+// now carries what is pending of an object, if anything is.
+func (c *carrier) now(ctx context.Context, s *store, dir, seg string) syscall.Errno {
+	name := carriedName{s, dir, seg}
+	c.mu.Lock()
+	p := c.pending[name]
+	c.mu.Unlock()
+	if p == nil {
+		return 0
+	}
+	if err := c.carry(ctx, name); err != nil {
+		return s.fail("set attributes", join(dir, seg), err)
+	}
+	return 0
+}
+
+// drop forgets what is pending of an object: it was removed, or took it along.
+func (c *carrier) drop(s *store, dir, seg string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := carriedName{s, dir, seg}
+	if p := c.pending[name]; p != nil {
+		p.timer.Stop()
+		delete(c.pending, name)
+	}
+}
+
+// carry does it, and again later where the provider cannot be asked.
+func (c *carrier) carry(ctx context.Context, name carriedName) error {
+	err := name.store.carry(ctx, name.dir, name.seg)
+	if err != nil && !outdated(err) && !errors.Is(err, errors.ErrUnsupported) {
+		c.mu.Lock()
+		p := c.pending[name]
+		wait := carryRetry
+		if p != nil {
+			p.tries++
+			wait = min(carryRetry*time.Duration(p.tries), time.Hour)
+		}
+		c.mu.Unlock()
+		c.tree.log.Warn("cannot store attributes yet", "path", name.store.uri+join(name.dir, name.seg), "err", err, "again_in", wait)
+		c.in(name, wait)
+		return err
+	}
+	c.drop(name.store, name.dir, name.seg)
+	return nil
+}
+
+// carry gives an object at the provider the metadata that is remembered for it.
+func (s *store) carry(ctx context.Context, dir, seg string) error {
+	copier, ok := s.backend.(backends.Copier)
+	if !ok {
+		return errors.ErrUnsupported // it is remembered here
+	}
+	name := join(dir, seg)
+	o := s.objects.find(name)
+	if o == nil {
+		e, err := s.backend.Stat(ctx, name)
+		if err != nil || e.Kind == backends.Dir {
+			return err
+		}
+		s.recall(ctx, name, &e)
+		o = s.object(dir, seg, &e)
+	}
+	if !o.take(ctx) {
+		return ctx.Err()
+	}
+	defer o.done()
+	o.mu.Lock()
+	e, busy := o.entry, o.staged != nil || o.gone
+	o.mu.Unlock()
+	f, ok := s.factOf(ctx, dir, seg, e.Version)
+	if busy || !ok || !f.Pending {
+		return nil // what is staged takes it along
+	}
+	stored, err := copier.Copy(ctx, name, name, backends.CopyOptions{
+		Source: e.Version, Size: e.Size, Meta: &f.Meta, Cond: backends.Cond{Version: e.Version},
+	})
+	if outdated(err) {
+		o.changed()
+	}
+	if err != nil {
+		return err
+	}
+	stored.Meta = &f.Meta
+	o.mu.Lock()
+	o.sameAs(stored)
+	o.told = ""
+	o.mu.Unlock()
+	s.remember(dir, seg, stored.Version, fact{Meta: f.Meta})
+	o.settled()
+	return nil
+}
+
+// drain carries all that is pending, and gives up when ctx ends.
+func (c *carrier) drain(ctx context.Context) error {
+	c.mu.Lock()
+	names := make([]carriedName, 0, len(c.pending))
+	for name := range c.pending {
+		names = append(names, name)
+	}
+	c.mu.Unlock()
+	var failed error
+	for _, name := range names {
+		if err := c.carry(ctx, name); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// close ends the work; what is pending goes on at the next mount.
+func (c *carrier) close() {
+	c.mu.Lock()
+	c.closed = true
+	for _, p := range c.pending {
+		p.timer.Stop()
+	}
+	c.mu.Unlock()
+	c.runs.Wait()
+}

@@ -1,0 +1,235 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	iofs "io/fs"
+	"syscall"
+
+	"sd/backends"
+	"sd/cache"
+	"sd/sdpath"
+)
+
+// maxAbsorb is the size of the largest object that is fetched so that who has it open
+// can go on reading when it is removed. Readers of larger ones get ESTALE.
+const maxAbsorb = 256 << 20
+
+// Unlink removes a file.
+func (n *objectNode) Unlink(ctx context.Context, name string) syscall.Errno {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	if !n.store.writable() {
+		return syscall.EROFS
+	}
+	dir, ok := n.name()
+	if !ok {
+		return syscall.ESTALE
+	}
+	if isLitter(name) && n.removeLitter(dir, name) {
+		return 0
+	}
+	e, err := n.find(ctx, dir, name)
+	switch {
+	case err == errAbsent:
+		return syscall.ENOENT
+	case err != nil:
+		return n.store.fail("unlink", join(dir, name), err)
+	case e.Kind == backends.Dir:
+		return syscall.EISDIR
+	}
+	key := join(dir, e.Name)
+	if errno := n.store.moving.enter(ctx, key); errno != 0 {
+		return errno
+	}
+	defer n.store.moving.leave(key)
+	if errno := n.store.remove(ctx, n.store.object(dir, e.Name, &e)); errno != 0 {
+		return errno
+	}
+	return n.store.keepFolder(ctx, dir)
+}
+
+// remove removes an object here and at the provider. Who has it open goes on.
+func (s *store) remove(ctx context.Context, o *object) syscall.Errno {
+	if !o.take(ctx) {
+		return syscall.EINTR
+	}
+	defer o.done()
+	dir, seg, ok := o.place()
+	if !ok {
+		return syscall.ESTALE
+	}
+	name := join(dir, seg)
+	remover, ok := s.backend.(backends.Remover)
+	if !ok {
+		return syscall.ENOTSUP
+	}
+	if errno := o.detach(ctx); errno != 0 {
+		return errno
+	}
+	o.mu.Lock()
+	staged := o.staged
+	o.mu.Unlock()
+	sent := true // the provider may have something of that name
+	if staged != nil {
+		_, before := staged.Entry()
+		state, _ := staged.State()
+		staged.Discard()
+		_, after := staged.Entry()
+		sent = before || after || state != "dirty"
+	}
+	if sent {
+		err := remover.Remove(ctx, name, backends.Cond{})
+		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			if staged != nil {
+				o.orphaned()
+			}
+			return s.fail("unlink", name, err)
+		}
+	}
+	s.forget(o)
+	o.letGo()
+	return 0
+}
+
+// forget notes that an object has lost its name.
+func (s *store) forget(o *object) {
+	dir, seg, ok := o.place()
+	if !ok {
+		return
+	}
+	s.tree.carrier.drop(s, dir, seg)
+	s.tree.facts.DropFact(s.key, dir, seg)
+	s.tree.names.Remove(s.dirKey(dir), o.label())
+	s.objects.remove(o)
+}
+
+// orphaned takes the name of an object whose bytes will not be sent any more: they
+// are readable where they are open, and the name leads to what the provider has.
+func (o *object) orphaned() {
+	o.changed()
+	o.letGo()
+}
+
+// label is how o is shown in its folder, unless a folder has its name.
+func (o *object) label() string {
+	e := o.shown()
+	return e.Label()
+}
+
+// detach makes an object that somebody has open independent of the provider, who is
+// about to lose it. The turn is held.
+func (o *object) detach(ctx context.Context) syscall.Errno {
+	o.mu.Lock()
+	open, size := o.handles > 0, o.entry.Size
+	o.mu.Unlock()
+	if !open || size > maxAbsorb {
+		return 0
+	}
+	f, errno := o.stageNow(ctx)
+	if errno == syscall.ESTALE {
+		return 0 // gone already
+	}
+	if errno != 0 {
+		return errno
+	}
+	if err := f.Absorb(ctx); err != nil && !outdated(err) {
+		return o.store.fail("unlink", o.name(), err)
+	}
+	return 0
+}
+
+// Rmdir removes an empty folder, and what the overlay has in it.
+func (n *objectNode) Rmdir(ctx context.Context, name string) syscall.Errno {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	if !n.store.writable() {
+		return syscall.EROFS
+	}
+	dir, ok := n.name()
+	if !ok {
+		return syscall.ESTALE
+	}
+	seg, errno := n.segment(name)
+	if errno != 0 {
+		return errno
+	}
+	key := join(dir, seg)
+	if errno := n.store.moving.enter(ctx, key); errno != 0 {
+		return errno
+	}
+	defer n.store.moving.leave(key)
+	s := n.store
+	maker, ok := s.backend.(backends.DirMaker)
+	if !ok {
+		return syscall.ENOTSUP
+	}
+	if len(s.objects.unsentBelow(key)) > 0 {
+		return syscall.ENOTEMPTY
+	}
+	if err := maker.Rmdir(ctx, key); err != nil {
+		if errors.Is(err, backends.ErrNotEmpty) || errors.Is(err, iofs.ErrNotExist) {
+			s.tree.names.Invalidate(s.dirKey(dir))
+			s.tree.names.Invalidate(s.dirKey(key))
+		}
+		return s.fail("rmdir", key, err)
+	}
+	s.dropFolder(dir, seg, name)
+	return s.keepFolder(ctx, dir)
+}
+
+// dropFolder forgets a folder that is no more.
+func (s *store) dropFolder(dir, seg, shown string) {
+	key := join(dir, seg)
+	s.folders.mark(key, false)
+	s.folders.left(key)
+	s.tree.names.InvalidateTree(s.key, key)
+	s.tree.names.Remove(s.dirKey(dir), shown)
+	s.tree.facts.DropFact(s.key, dir, seg)
+	s.tree.facts.DropFacts(s.key, key)
+	s.tree.dropLitter(s.key, key)
+}
+
+// segment gives the own segment of a folder that hangs below n.
+func (n *objectNode) segment(shown string) (string, syscall.Errno) {
+	seg, twin, err := sdpath.Unescape(shown)
+	if errors.Is(err, sdpath.ErrLong) && !twin {
+		if c := n.childNode(shown); c != nil && c.long != "" {
+			return c.long, 0
+		}
+	}
+	if err != nil || twin {
+		return "", syscall.ENOTDIR
+	}
+	return seg, 0
+}
+
+// keepFolder makes a folder last that has just lost something: in many stores a
+// folder ends with its last entry.
+func (s *store) keepFolder(ctx context.Context, dir string) syscall.Errno {
+	maker, ok := s.backend.(backends.DirMaker)
+	if !ok || dir == "" || s.folders.marked(dir) || len(s.objects.unsentBelow(dir)) > 0 {
+		return 0
+	}
+	switch s.tree.names.Occupied(s.dirKey(dir)) {
+	case cache.Present:
+		return 0
+	case cache.Unknown:
+		some := errors.New("not empty")
+		err := s.backend.List(ctx, dir, func([]backends.Entry) error { return some })
+		switch {
+		case err == some:
+			return 0
+		case err == nil: // only its marker
+			s.folders.mark(dir, true)
+			return 0
+		case !missing(err):
+			return s.fail("list", dir, err)
+		}
+	}
+	if err := maker.Mkdir(ctx, dir); err != nil && !errors.Is(err, iofs.ErrExist) {
+		return s.fail("keep the empty folder", dir, err)
+	}
+	s.folders.mark(dir, true)
+	return 0
+}

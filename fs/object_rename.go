@@ -1,0 +1,340 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	iofs "io/fs"
+	"syscall"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"golang.org/x/sys/unix"
+
+	"sd/backends"
+	"sd/rename"
+	"sd/sdpath"
+)
+
+// Rename gives an entry of n another name, in another folder of the volume or in n.
+func (n *objectNode) Rename(ctx context.Context, oldName string, newParent fusefs.InodeEmbedder, newName string, flags uint32) syscall.Errno {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	p, ok := newParent.(*objectNode)
+	switch {
+	case !n.store.writable():
+		return syscall.EROFS
+	case !ok || p.store != n.store:
+		return syscall.EXDEV
+	case flags&^unix.RENAME_NOREPLACE != 0:
+		return syscall.ENOTSUP
+	case len(newName) > sdpath.MaxName:
+		return syscall.ENAMETOOLONG
+	}
+	dir, ok := n.name()
+	newDir, newOK := p.name()
+	if !ok || !newOK {
+		return syscall.ESTALE
+	}
+	noReplace := flags&unix.RENAME_NOREPLACE != 0
+	if isLitter(oldName) || isLitter(newName) {
+		if done, errno := n.renameLitter(dir, oldName, newDir, newName, noReplace); done {
+			return errno
+		}
+	}
+	newSeg, twin, err := sdpath.Unescape(newName)
+	if err != nil || twin {
+		return syscall.EINVAL
+	}
+	e, err := n.find(ctx, dir, oldName)
+	if err == errAbsent {
+		return syscall.ENOENT
+	}
+	if err != nil {
+		return n.store.fail("rename", join(dir, oldName), err)
+	}
+	m := &move{
+		from: n, dir: dir, seg: e.Name, shown: oldName,
+		to: p, newDir: newDir, newSeg: newSeg, newShown: newName, noReplace: noReplace,
+	}
+	var errno syscall.Errno
+	if e.Kind == backends.Dir {
+		errno = m.folder(ctx)
+	} else {
+		errno = m.file(ctx, n.store.object(dir, e.Name, &e))
+	}
+	if errno != 0 {
+		return errno
+	}
+	return n.store.keepFolder(ctx, dir)
+}
+
+// move is one rename within a store.
+type move struct {
+	from, to        *objectNode // the folders
+	dir, seg, shown string
+	newDir, newSeg  string
+	newShown        string
+	noReplace       bool
+}
+
+func (m *move) oldKey() string { return join(m.dir, m.seg) }
+func (m *move) newKey() string { return join(m.newDir, m.newSeg) }
+
+// target describes what has the new name now; its Version is "" where the provider
+// has nothing of that name.
+func (m *move) target(ctx context.Context) (e backends.Entry, exists bool, errno syscall.Errno) {
+	e, err := m.to.find(ctx, m.newDir, m.newShown)
+	switch {
+	case err == errAbsent || errors.Is(err, iofs.ErrNotExist):
+		return backends.Entry{}, false, 0
+	case err != nil:
+		return e, false, m.to.store.fail("rename", m.newKey(), err)
+	case m.noReplace:
+		return e, true, syscall.EEXIST
+	}
+	return e, true, 0
+}
+
+// file renames an object.
+func (m *move) file(ctx context.Context, o *object) syscall.Errno {
+	s := m.from.store
+	for _, key := range []string{m.oldKey(), m.newKey()} {
+		if errno := s.moving.enter(ctx, key); errno != 0 {
+			return errno
+		}
+		defer s.moving.leave(key)
+	}
+	if !o.take(ctx) {
+		return syscall.EINTR
+	}
+	defer o.done()
+	// What is known of the new name may be out of date: the provider says so, and then
+	// it is looked at again.
+	for tries := 3; ; tries-- {
+		e, exists, errno := m.target(ctx)
+		if errno != 0 {
+			return errno
+		}
+		if exists && e.Kind == backends.Dir {
+			return syscall.EISDIR
+		}
+		var replaced *object
+		if exists {
+			if replaced = s.object(m.newDir, e.Name, &e); replaced == o {
+				return 0
+			}
+		}
+		errno, stale := m.replace(ctx, o, replaced, e.Version)
+		if !stale || tries == 0 {
+			return errno
+		}
+		s.tree.names.Invalidate(s.dirKey(m.newDir))
+		if replaced != nil && !replaced.unsent() {
+			replaced.changed()
+		}
+	}
+}
+
+// replace puts o at the new name, over a version of another object or over nothing.
+// stale says that there is something else than was thought.
+func (m *move) replace(ctx context.Context, o, replaced *object, version string) (errno syscall.Errno, stale bool) {
+	s := m.from.store
+	if replaced != nil {
+		if !replaced.take(ctx) {
+			return syscall.EINTR, false
+		}
+		defer replaced.done()
+		if errno := replaced.detach(ctx); errno != 0 {
+			return errno, false
+		}
+	}
+	if f := o.stagedFile(); f != nil && f.Dirty() {
+		if e, sent := f.Entry(); sent && e.Version != "" {
+			if errno := o.commitNow(ctx); errno != 0 {
+				return errno, false
+			}
+		} else {
+			if err := f.Retarget(m.newKey()); err != nil {
+				return s.fail("rename", m.oldKey(), err), false
+			}
+			f.Replaces(version, version == "")
+			m.settle(ctx, o, replaced)
+			return 0, false
+		}
+	}
+	o.mu.Lock()
+	e := *o.present()
+	o.mu.Unlock()
+	e.Name, e.Shown = m.oldKey(), ""
+	opts := rename.Options{Cond: backends.Cond{Version: version, Absent: version == ""}}
+	f, known := s.factOf(ctx, m.dir, m.seg, e.Version)
+	if known && f.Pending {
+		opts.Meta = &f.Meta
+	}
+	stored, err := s.tree.renames.File(ctx, s.key, s.backend, e, m.newKey(), opts)
+	switch {
+	case err != nil && rename.Holds(err): // something is still under the old name
+		s.tree.log.Warn("renamed, but not wholly", "path", s.uri+m.oldKey(), "err", err)
+	case errors.Is(err, iofs.ErrExist) || errors.Is(err, backends.ErrChanged):
+		if now, err := s.backend.Stat(ctx, m.oldKey()); outdated(err) || err == nil && now.Version != e.Version {
+			return o.changed(), false // it is the source that has changed
+		}
+		if m.noReplace {
+			s.tree.names.Invalidate(s.dirKey(m.newDir))
+			return syscall.EEXIST, false
+		}
+		return syscall.ESTALE, true
+	case errors.Is(err, iofs.ErrNotExist):
+		return o.changed(), false
+	case err != nil:
+		return s.fail("rename", m.oldKey(), err), false
+	}
+	if known {
+		stored.Meta = &f.Meta
+	} else if stored.Meta == nil {
+		stored.Meta = e.Meta
+	}
+	o.mu.Lock()
+	if o.staged != nil {
+		o.staged.Moved(stored)
+	}
+	o.sameAs(stored)
+	o.mu.Unlock()
+	m.settle(ctx, o, replaced)
+	if worthKeeping(stored.Meta) {
+		s.remember(m.newDir, m.newSeg, stored.Version, fact{Meta: *stored.Meta})
+	}
+	return 0, false
+}
+
+// settle notes that o has the new name, and what had it has none any more.
+func (m *move) settle(ctx context.Context, o, replaced *object) {
+	s := m.from.store
+	if replaced != nil {
+		if f := replaced.stagedFile(); f != nil {
+			f.Discard()
+		}
+		s.forget(replaced)
+		replaced.letGo()
+	}
+	s.tree.carrier.drop(s, m.dir, m.seg)
+	s.tree.facts.DropFact(s.key, m.dir, m.seg)
+	s.objects.move(o, m.newDir, m.newSeg)
+	s.tree.names.Remove(s.dirKey(m.dir), m.shown)
+	s.tree.names.Put(s.dirKey(m.newDir), o.shown())
+}
+
+// folder renames a folder with all below it.
+func (m *move) folder(ctx context.Context) syscall.Errno {
+	s, from, to := m.from.store, m.oldKey(), m.newKey()
+	if within(to, from) {
+		return syscall.EINVAL
+	}
+	e, exists, errno := m.target(ctx)
+	switch {
+	case errno != 0:
+		return errno
+	case exists && e.Kind != backends.Dir:
+		return syscall.ENOTDIR
+	}
+	if errno := s.moving.begin(ctx, from, to); errno != 0 {
+		return errno
+	}
+	defer s.moving.end(from, to)
+	if errno := s.emptyFolder(ctx, to); errno != 0 {
+		return errno
+	}
+	if errno := s.sendBelow(ctx, from); errno != 0 {
+		return errno
+	}
+	err := s.tree.renames.Dir(ctx, s.key, s.backend, from, to, nil)
+	s.tree.names.InvalidateTree(s.key, from)
+	s.tree.names.InvalidateTree(s.key, to)
+	switch {
+	case err != nil && rename.Holds(err):
+		s.tree.log.Warn("renamed, but not wholly", "path", s.uri+from, "err", err)
+	case err != nil:
+		return s.fail("rename", from, err)
+	}
+	s.moved(ctx, from, to)
+	s.tree.facts.MoveFact(s.key, m.dir, m.seg, m.newDir, m.newSeg)
+	s.tree.names.Remove(s.dirKey(m.dir), m.shown)
+	entry := backends.Entry{Name: m.newSeg, Kind: backends.Dir}
+	if m.newShown != m.newSeg {
+		entry.Shown = m.newShown
+	}
+	s.tree.names.Put(s.dirKey(m.newDir), entry)
+	return 0
+}
+
+// emptyFolder makes sure that nothing lies below a name to which a folder is moved.
+func (s *store) emptyFolder(ctx context.Context, name string) syscall.Errno {
+	if len(s.objects.unsentBelow(name)) > 0 {
+		return syscall.ENOTEMPTY
+	}
+	some := errors.New("not empty")
+	err := s.backend.List(ctx, name, func([]backends.Entry) error { return some })
+	switch {
+	case err == some:
+		s.tree.names.Invalidate(s.dirKey(name))
+		return syscall.ENOTEMPTY
+	case err != nil && !missing(err):
+		return s.fail("list", name, err)
+	}
+	return 0
+}
+
+// sendBelow sends what is here alone of a folder that is about to be renamed. What is
+// new and still being written is sent to its new place later.
+func (s *store) sendBelow(ctx context.Context, dir string) syscall.Errno {
+	for _, o := range s.objects.unsentBelow(dir) {
+		o.mu.Lock()
+		wait := o.entry.Version == "" && o.handles > 0
+		o.mu.Unlock()
+		if wait {
+			continue
+		}
+		if errno := o.commitNow(ctx); errno != 0 {
+			return errno
+		}
+	}
+	return 0
+}
+
+// moved notes that a folder has another name, with all that is known below it.
+func (s *store) moved(ctx context.Context, from, to string) {
+	for _, o := range s.objects.below(from) {
+		dir, seg, ok := o.place()
+		if !ok {
+			continue
+		}
+		newDir := to + dir[len(from):]
+		s.objects.move(o, newDir, seg)
+		o.mu.Lock()
+		staged, open, version := o.staged, o.handles > 0, o.entry.Version
+		o.mu.Unlock()
+		name := join(newDir, seg)
+		switch {
+		case version == "" && staged != nil:
+			if err := staged.Retarget(name); err != nil {
+				s.tree.log.Error("cannot follow the renamed folder", "path", s.uri+name, "err", err)
+			}
+		case open || staged != nil: // a copy may have another version
+			e, err := s.backend.Stat(ctx, name)
+			if err != nil {
+				s.tree.log.Warn("cannot follow the renamed folder", "path", s.uri+name, "err", err)
+				continue
+			}
+			o.mu.Lock()
+			if staged != nil {
+				staged.Moved(e)
+			}
+			o.sameAs(e)
+			o.mu.Unlock()
+		}
+	}
+	s.tree.facts.MoveFacts(s.key, from, to)
+	s.tree.moveLitter(s.key, from, to)
+	s.folders.left(from)
+	s.folders.unmark(from)
+	s.folders.unmark(to)
+}

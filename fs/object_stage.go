@@ -1,0 +1,289 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"syscall"
+	"time"
+
+	"sd/backends"
+	"sd/cache"
+	"sd/staging"
+)
+
+// take waits for the turn to change what is known of o: staging it, renaming it,
+// removing it. It fails when ctx ends. done gives the turn back.
+func (o *object) take(ctx context.Context) bool {
+	select {
+	case o.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (o *object) done() { <-o.turn }
+
+// believed is how long an object is believed to be as it was when somebody begins to
+// write to it.
+const believed = time.Second
+
+// verify asks the provider whether o is still the version that is known, unless it
+// was asked within the time given. The turn is held.
+func (o *object) verify(ctx context.Context, within time.Duration) syscall.Errno {
+	o.mu.Lock()
+	name, version := join(o.dir, o.seg), o.entry.Version
+	fresh := o.staged != nil || time.Since(o.checked) < within
+	o.mu.Unlock()
+	if fresh {
+		return 0
+	}
+	e, err := o.store.backend.Stat(ctx, name)
+	if outdated(err) || err == nil && e.Version != version {
+		return o.changed()
+	}
+	if err != nil {
+		return o.store.fail("stat", name, err)
+	}
+	o.store.recall(ctx, name, &e)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.entry.Version == version {
+		o.entry.Meta, o.checked = e.Meta, time.Now()
+	}
+	return 0
+}
+
+// stage gives the staging file of o, and makes it before the first change.
+func (o *object) stage(ctx context.Context) (*staging.File, syscall.Errno) {
+	if f := o.stagedFile(); f != nil {
+		return f, 0
+	}
+	if !o.take(ctx) {
+		return nil, syscall.EINTR
+	}
+	defer o.done()
+	return o.stageNow(ctx)
+}
+
+// stageNow is stage for who has the turn.
+func (o *object) stageNow(ctx context.Context) (*staging.File, syscall.Errno) {
+	if f := o.stagedFile(); f != nil {
+		return f, 0
+	}
+	m, errno := o.wholeMeta(ctx)
+	if errno != 0 {
+		return nil, errno
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.gone {
+		return nil, syscall.ESTALE
+	}
+	name := join(o.dir, o.seg)
+	reader := o.reader()
+	base := &staging.Base{Entry: o.entry, Read: func(ctx context.Context, p []byte, off int64) (int, error) {
+		return readFull(ctx, reader, p, off)
+	}}
+	f, err := o.store.tree.staging.Create(o.store.key, name, o.store.backend, base, m)
+	if err != nil {
+		reader.Close()
+		return nil, o.store.fail("stage", name, err)
+	}
+	o.staged, o.base = f, reader
+	o.store.objects.hold(o, true)
+	return f, 0
+}
+
+// readFull fills p from a Reader, up to the end of the file.
+func readFull(ctx context.Context, r *cache.Reader, p []byte, off int64) (int, error) {
+	data, err := r.ReadInto(ctx, off, p)
+	if len(data) > 0 && &data[0] != &p[0] {
+		copy(p, data)
+	}
+	return len(data), err
+}
+
+// reader opens the present bytes of o for reading. They are followed when o gets
+// another name. o.mu is held.
+func (o *object) reader() *cache.Reader { return o.store.tree.cache.Open(o.file()) }
+
+// file says how the present bytes of o are fetched. o.mu is held.
+func (o *object) file() cache.File {
+	name, version, content := join(o.dir, o.seg), o.entry.Version, o.content
+	return cache.File{
+		ID:   cache.NewID(o.store.key, name, version),
+		Size: o.entry.Size,
+		Get: func(ctx context.Context, off, size int64) (io.ReadCloser, error) {
+			o.mu.Lock()
+			at, v := name, version
+			if o.content == content && !o.gone {
+				at, v = join(o.dir, o.seg), o.entry.Version
+			}
+			o.mu.Unlock()
+			body, _, err := o.store.backend.Get(ctx, at, v, off, size)
+			return body, err
+		},
+	}
+}
+
+func (o *object) stagedFile() *staging.File {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.staged
+}
+
+// pin keeps what is staged until unpin.
+func (o *object) pin() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.handles++
+}
+
+func (o *object) unpin() {
+	o.mu.Lock()
+	o.handles--
+	o.mu.Unlock()
+	o.letGo()
+}
+
+// letGo frees what is staged of an object that nobody has open, once the provider
+// has it.
+func (o *object) letGo() {
+	o.mu.Lock()
+	f, base := o.staged, o.base
+	if f == nil || o.handles > 0 || f.Dirty() && !o.gone {
+		o.mu.Unlock()
+		return
+	}
+	o.present()
+	o.staged, o.base = nil, nil
+	o.mu.Unlock()
+	o.store.objects.hold(o, false)
+	f.Close()
+	if base != nil {
+		base.Close()
+	}
+}
+
+// flush is close(2), and sync fsync(2), of what is staged.
+func (o *object) flush(ctx context.Context) syscall.Errno {
+	return o.commit(ctx, (*staging.File).Flush)
+}
+
+func (o *object) sync(ctx context.Context) syscall.Errno {
+	if errno := o.commit(ctx, (*staging.File).Sync); errno != 0 {
+		return errno
+	}
+	if dir, seg, ok := o.place(); ok {
+		return o.store.tree.carrier.now(ctx, o.store, dir, seg)
+	}
+	return 0
+}
+
+// commit sends what is staged, unless a folder above is being renamed: then to where
+// it is afterwards.
+func (o *object) commit(ctx context.Context, how func(*staging.File, context.Context) error) syscall.Errno {
+	name := o.name()
+	if errno := o.store.moving.enter(ctx, name); errno != 0 {
+		return errno
+	}
+	defer o.store.moving.leave(name)
+	return o.send(ctx, how)
+}
+
+// commitNow sends what is staged to the provider, for who keeps renames out.
+func (o *object) commitNow(ctx context.Context) syscall.Errno {
+	return o.send(ctx, (*staging.File).Sync)
+}
+
+func (o *object) send(ctx context.Context, how func(*staging.File, context.Context) error) syscall.Errno {
+	o.mu.Lock()
+	f, gone := o.staged, o.gone
+	o.mu.Unlock()
+	if f == nil || gone || !f.Dirty() {
+		return 0
+	}
+	err := how(f, ctx)
+	o.mu.Lock()
+	o.failed = err
+	o.mu.Unlock()
+	switch {
+	case err == nil:
+		o.settled()
+		return 0
+	case errors.Is(err, backends.ErrChanged) && !f.Dirty():
+		return o.changed() // ours is beside it under another name
+	}
+	return o.store.fail("write", o.name(), err)
+}
+
+// settled notes the version that the provider has now.
+func (o *object) settled() {
+	o.mu.Lock()
+	e := *o.present()
+	dir, seg, news := o.dir, o.seg, !o.gone && e.Version != o.told
+	o.told = e.Version
+	o.mu.Unlock()
+	if !news {
+		return
+	}
+	s := o.store
+	s.tree.names.Put(s.dirKey(dir), o.shown())
+	if worthKeeping(e.Meta) {
+		s.remember(dir, seg, e.Version, fact{Meta: *e.Meta})
+	}
+}
+
+// committed is told of what was uploaded behind everybody's back.
+func (t *tree) committed(volume, name string, e backends.Entry) {
+	if s := t.volumes.known(volume); s != nil {
+		if o := s.objects.find(name); o != nil {
+			o.settled()
+			o.letGo()
+			return
+		}
+		dir, seg := splitName(name)
+		e.Name = seg
+		s.tree.names.Invalidate(s.dirKey(dir))
+	}
+}
+
+// conflicted is told of what could not be put under its name, because somebody else
+// had changed that: it lies under another name now.
+func (t *tree) conflicted(volume, name, copy string) {
+	s := t.volumes.known(volume)
+	if s == nil {
+		return
+	}
+	t.log.Warn("changed by somebody else too; ours is kept beside it", "path", s.uri+name, "ours", s.uri+copy)
+	for _, n := range []string{name, copy} {
+		dir, _ := splitName(n)
+		t.names.Invalidate(s.dirKey(dir))
+	}
+	if o := s.objects.find(name); o != nil {
+		o.changed()
+		o.letGo()
+	}
+}
+
+// adoptRecovered shows what a former process was to upload and could not yet.
+func (s *store) adoptRecovered() {
+	if s.tree.staging == nil {
+		return
+	}
+	for _, f := range s.tree.recovered[s.key] {
+		dir, seg := splitName(f.Name())
+		e, _ := f.Entry()
+		if e.Version == "" {
+			e = backends.Entry{ModTime: f.ModTime()}
+		}
+		m := f.Meta()
+		e.Meta = &m
+		o := s.newObject(dir, seg, e)
+		o.staged = f
+		s.objects.put(o)
+		s.objects.hold(o, true)
+	}
+}

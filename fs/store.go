@@ -1,0 +1,114 @@
+package fs
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+
+	"sd/backends"
+	"sd/cache"
+	"sd/resolver"
+	"sd/sdpath"
+)
+
+// store is one volume in the tree.
+type store struct {
+	tree    *tree
+	backend backends.Backend
+	key     string // the volume's fingerprint
+	uri     string // "s3://bucket/"
+	root    *objectNode
+	objects objectTable
+	folders folderTable
+	moving  moves
+}
+
+// volumeTable holds the volumes that have been looked into. Safe for concurrent use.
+type volumeTable struct {
+	mu     sync.Mutex
+	stores map[string]*store // by fingerprint
+}
+
+// get gives the store of v, the same each time.
+func (t *volumeTable) get(tree *tree, v *resolver.Volume) *store {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.stores[v.Fingerprint]
+	if s == nil || s.backend != v.Backend {
+		root := sdpath.Cloud{Service: v.Service, Identifier: v.Identifier}
+		s = &store{tree: tree, backend: v.Backend, key: v.Fingerprint, uri: strings.TrimSuffix(root.String(), "/") + "/"}
+		s.root = &objectNode{store: s}
+		if t.stores == nil {
+			t.stores = make(map[string]*store)
+		}
+		t.stores[v.Fingerprint] = s
+		s.adoptRecovered()
+	}
+	return s
+}
+
+// known gives the store of a volume that has been looked into, or nil.
+func (t *volumeTable) known(fingerprint string) *store {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stores[fingerprint]
+}
+
+// volumeNames lists the folder of a service.
+func (t *tree) volumeNames(ctx context.Context, s sdpath.Service) []string {
+	volumes, err := t.resolver.Volumes(ctx, s)
+	if err != nil {
+		t.log.Warn("cannot list the volumes", "service", s, "err", err)
+		return nil
+	}
+	names := make([]string, 0, len(volumes))
+	for _, v := range volumes {
+		names = append(names, v.Identifier)
+	}
+	return names
+}
+
+// openVolume gives the root of a volume as an entry of parent. It asks no provider.
+func (t *tree) openVolume(ctx context.Context, parent *fixedDir, s sdpath.Service, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	p := sdpath.Cloud{Service: s, Identifier: name}
+	v, _, err := t.resolver.Resolve(ctx, p)
+	if err != nil {
+		return nil, t.fail("open volume", p.String(), err)
+	}
+	st := t.volumes.get(t, v)
+	st.root.fillAttr(&out.Attr)
+	out.SetAttrTimeout(min(fixedTimeout, t.kernelTTL()))
+	return parent.NewPersistentInode(ctx, st.root, st.folders.identity(st.key, "")), 0
+}
+
+// dirKey names a folder for the listings.
+func (s *store) dirKey(name string) cache.DirKey {
+	return cache.DirKey{Volume: s.key, Dir: name}
+}
+
+// fail translates an error about a name of the store, and logs what only EIO is
+// left to say for.
+func (s *store) fail(op, name string, err error) syscall.Errno {
+	return s.tree.fail(op, s.uri+name, err)
+}
+
+func (t *tree) fail(op, uri string, err error) syscall.Errno {
+	e, known := errno(err)
+	if !known {
+		t.log.Error("input/output error", "op", op, "path", uri, "err", err)
+	}
+	return e
+}
+
+// join gives the whole name of a segment of a folder.
+func join(dir, seg string) string {
+	if dir == "" {
+		return seg
+	}
+	return dir + "/" + seg
+}
