@@ -71,6 +71,9 @@ func (b *budget) wait(n int64) (fits bool, freed <-chan struct{}) {
 func (s *Store) makeRoom(ctx context.Context, f *File, n int64, diskFull bool) error {
 	patience := time.NewTimer(s.cfg.Patience)
 	defer patience.Stop()
+	if s.shed() {
+		diskFull = false
+	}
 	for {
 		fits, freed := s.budget.wait(n)
 		if fits && !diskFull {
@@ -82,6 +85,7 @@ func (s *Store) makeRoom(ctx context.Context, f *File, n int64, diskFull bool) e
 		select {
 		case <-freed:
 			diskFull = false
+			patience.Reset(s.cfg.Patience)
 		case <-patience.C:
 			return backends.ErrNoSpace
 		case <-ctx.Done():
@@ -102,4 +106,40 @@ func (s *Store) busyBesides(f *File) bool {
 		}
 	}
 	return false
+}
+
+// shed frees what clean files hold that are open still: their store has it. It tells
+// whether anything became free.
+func (s *Store) shed() bool {
+	s.mu.Lock()
+	files := make([]*File, 0, len(s.files))
+	for f := range s.files {
+		files = append(files, f)
+	}
+	s.mu.Unlock()
+	any := false
+	for _, f := range files {
+		any = f.shed() || any
+	}
+	return any
+}
+
+func (f *File) shed() bool {
+	f.io.Lock()
+	defer f.io.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dirty() || f.discarded || f.freed || f.commit != nil || f.ackSeq > 0 || !f.committed || f.entry.Name != f.name || len(f.layers) == 0 {
+		return false
+	}
+	for _, l := range f.layers {
+		if l.users > 0 {
+			return false
+		}
+	}
+	for _, l := range f.layers {
+		f.drop(l)
+	}
+	f.layers, f.base = nil, f.store.reader(f, f.entry)
+	return true
 }

@@ -22,13 +22,17 @@ type commit struct {
 	frozen   []*layer
 	meta     backends.Meta
 	cond     backends.Cond
+	wanted   backends.Cond // cond, as the File had it
 	seq      uint64
 	dataSeq  uint64
 	metaOnly bool
 	stream   *stream
 	backend  backends.Backend
-	digest   string // the BLAKE3 of an upload in parts, "" if it is not known
-	partial  bool   // the bytes arrived, what the object carries did not
+	digest   string   // the BLAKE3 of an upload in parts, "" if it is not known
+	partial  bool     // the bytes arrived, what the object carries did not
+	copied   string   // the name of the conflict copy
+	beside   bool     // this is the conflict copy
+	tried    *attempt // what an earlier commit may have made
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -44,8 +48,28 @@ type commit struct {
 // wraps backends.ErrChanged, ours lies beside the other's and the file is not uploaded
 // any more.
 func (f *File) Sync(ctx context.Context) error {
+	f.mu.Lock()
+	closed := f.closed
+	f.mu.Unlock()
+	if closed {
+		return f.fail("sync", iofs.ErrClosed)
+	}
 	_, err := f.sync(ctx)
 	return err
+}
+
+// waits tells whether something that was acknowledged is not in the store.
+func (f *File) waits() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dirty() && (f.ackSeq > f.doneSeq || f.kept)
+}
+
+// unwanted tells whether nothing of f will be uploaded any more.
+func (f *File) unwanted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.discarded || f.freed
 }
 
 // sync tells whether a commit was made, by whomever.
@@ -77,7 +101,7 @@ func (f *File) join(target uint64) (*commit, error) {
 	for {
 		f.mu.Lock()
 		switch {
-		case f.closed:
+		case f.freed:
 			f.mu.Unlock()
 			return nil, f.fail("sync", iofs.ErrClosed)
 		case f.lost != nil && f.seq > f.doneSeq:
@@ -96,10 +120,10 @@ func (f *File) join(target uint64) (*commit, error) {
 			return c, nil
 		}
 		f.mu.Unlock()
-		if err := f.beforeCommit(); err != nil {
-			return nil, err
+		f.beforeCommit()
+		if c := f.startCommit(); c != nil {
+			return c, nil
 		}
-		f.startCommit()
 	}
 }
 
@@ -111,20 +135,20 @@ func (f *File) leave(c *commit) {
 	}
 }
 
-// startCommit freezes f and begins to upload it, unless a commit runs already. Nobody
-// waits for the commit before the caller joins it.
-func (f *File) startCommit() {
+// startCommit freezes f and begins to upload it. The caller is the first to wait. It
+// returns nil if a commit runs already, or if there is nothing to do any more.
+func (f *File) startCommit() *commit {
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.commit != nil || !f.dirty() || f.closed {
-		return
+	if f.commit != nil || !f.dirty() || f.freed {
+		return nil
 	}
 	f.pinTime()
 	c := &commit{
 		file: f, name: f.name, entry: f.entry, gens: slices.Clone(f.gens), frozen: f.layers,
-		meta: f.meta, cond: f.cond, seq: f.seq, dataSeq: f.dataSeq, stream: f.stream,
+		meta: f.meta, cond: f.cond, wanted: f.cond, tried: f.tried, seq: f.seq, dataSeq: f.dataSeq, stream: f.stream,
 		metaOnly: f.committed && f.dataSeq == f.doneDataSeq, done: make(chan struct{}),
 	}
 	c.meta.ModTime = f.mtime
@@ -134,8 +158,15 @@ func (f *File) startCommit() {
 		c.stream = nil
 	}
 	c.ctx, c.cancel = context.WithCancel(f.store.ctx)
-	f.commit = c
-	f.store.running.Go(c.run)
+	if !f.store.spawn(c.run) {
+		c.cancel()
+		for _, l := range c.frozen {
+			l.users--
+		}
+		return nil
+	}
+	f.commit, c.waiters = c, 1
+	return c
 }
 
 // freeze returns what f is now; its layers are in use until thaw. It needs io and mu.
@@ -155,21 +186,27 @@ func (c *commit) run() {
 	f := c.file
 	var e backends.Entry
 	var lost error
-	b, err := f.store.backendFor(c.ctx, f)
+	b, err := f.store.backendOf(c.ctx, f)
 	if err == nil {
 		c.backend = b
-		e, err = c.upload(b)
+		f.mu.Lock()
+		f.sentTo = b
+		f.mu.Unlock()
+		e, err = c.upload()
 	}
-	if err != nil && !c.partial && c.ctx.Err() == nil && (errors.Is(err, backends.ErrChanged) || errors.Is(err, iofs.ErrExist)) {
+	if err != nil && !c.partial && c.ctx.Err() == nil && c.isConflict(err) {
 		e, lost, err = c.resolve(err)
 	}
 	f.finish(c, e, err, lost)
+	if lost != nil && c.copied != "" && f.store.cfg.Conflict != nil {
+		f.store.cfg.Conflict(f.volume, c.name, c.copied)
+	}
 }
 
 // upload makes the object of what was frozen.
-func (c *commit) upload(b backends.Backend) (backends.Entry, error) {
-	f := c.file
-	if copier, ok := b.(backends.Copier); ok && c.metaOnly {
+func (c *commit) upload() (backends.Entry, error) {
+	f, b := c.file, c.backend
+	if copier, ok := b.(backends.Copier); ok && c.metaOnly && !c.beside {
 		e, err := copier.Copy(c.ctx, c.name, c.entry.Name, backends.CopyOptions{
 			Source: c.entry.Version, Size: c.entry.Size, Meta: &c.meta, Cond: c.cond,
 		})
@@ -205,8 +242,20 @@ func (c *commit) put(b backends.Backend) (backends.Entry, error) {
 	if c.meta.BLAKE3, err = sum(c.ctx, &c.view); err != nil {
 		return backends.Entry{}, err
 	}
+	c.note()
 	e, err := putter.Put(c.ctx, c.name, c.view.section(c.ctx, 0, c.view.size), c.view.size, c.meta, c.cond)
 	return c.named(e), err
+}
+
+// note remembers what is about to be sent: if the reply is lost, the object is known
+// to be ours.
+func (c *commit) note() {
+	if c.beside {
+		return
+	}
+	c.file.mu.Lock()
+	defer c.file.mu.Unlock()
+	c.file.tried = &attempt{c.view.size, c.meta.ModTime, c.meta.BLAKE3}
 }
 
 // named completes what the store told of the object.
@@ -226,12 +275,12 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 	}
 	switch {
 	case err == nil || c.partial:
-		f.entry, f.committed = e, true
+		f.entry, f.committed, f.tried = e, true, nil
 		f.doneDataSeq, f.reason = c.dataSeq, err
 		if err == nil {
 			f.doneSeq, f.attempts = c.seq, 0
 		}
-		if f.cond == c.cond {
+		if f.name == c.name && f.cond == c.wanted {
 			f.cond = backends.Cond{Version: e.Version}
 		}
 		if f.dataSeq == c.dataSeq {
@@ -248,7 +297,10 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 		f.lost, f.doneSeq, f.discarded = lost, c.seq, true
 		f.dropStream()
 	default:
-		f.reason = err
+		if c.ctx.Err() == nil {
+			f.reason = err
+			f.attempts++
+		}
 		if c.stream != nil {
 			c.stream.stopped = true
 		}
@@ -261,6 +313,6 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 	}
 	f.commit = nil
 	f.mu.Unlock()
-	f.settle()
+	f.settleNoted()
 	close(c.done)
 }

@@ -3,11 +3,9 @@ package staging
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	iofs "io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -45,17 +43,32 @@ type File struct {
 	ackSeq               uint64 // what the journal has
 	gens                 []uint64
 
-	stream    *stream
-	commit    *commit
+	record   string   // the path of the journal record, "" if there is none
+	obsolete []*layer // the record names them still, f does not
+	stream   *stream
+	commit   *commit
+	tried    *attempt         // what a commit sent that may have arrived
+	sentTo   backends.Backend // by the last commit
+
 	entry     backends.Entry
-	committed bool
+	committed bool // there is an entry: the object, or the Base
 	discarded bool
 	closed    bool
+	freed     bool
+	recovered bool  // a former process left it
+	kept      bool  // Keep failed to write the record
 	lost      error // why nothing is uploaded any more: a conflict
 
 	since    time.Time
 	attempts int
 	reason   error
+}
+
+// attempt is what a commit makes of the object, where that can be told from others.
+type attempt struct {
+	Size    int64     `json:"size"`
+	ModTime time.Time `json:"mtime"`
+	BLAKE3  string    `json:"blake3,omitempty"`
 }
 
 func (f *File) fail(op string, err error) error {
@@ -65,6 +78,12 @@ func (f *File) fail(op string, err error) error {
 // ReadAt fills p from off on. It returns less only at the end of the file, and 0 there
 // and past it, with no error. It blocks as long as Base.Read does.
 func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	f.mu.Lock()
+	closed := f.closed
+	f.mu.Unlock()
+	if closed {
+		return 0, f.fail("read", iofs.ErrClosed)
+	}
 	done := 0
 	for done < len(p) {
 		n, err := f.readSome(ctx, p[done:], off+int64(done))
@@ -84,7 +103,7 @@ func (f *File) readSome(ctx context.Context, p []byte, off int64) (int, error) {
 	for {
 		f.io.RLock()
 		f.mu.Lock()
-		if f.closed {
+		if f.freed {
 			f.mu.Unlock()
 			f.io.RUnlock()
 			return 0, f.fail("read", iofs.ErrClosed)
@@ -124,7 +143,7 @@ func (f *File) top() (*layer, error) {
 	if n := len(f.layers); n > 0 && !f.layers[n-1].frozen() {
 		return f.layers[n-1], nil
 	}
-	path := filepath.Join(f.folder.path, fmt.Sprintf("%d.data", f.store.lastID.Add(1)))
+	path := f.path(dataSuffix)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, full(err)

@@ -13,14 +13,18 @@ import (
 type folder struct {
 	path string
 	lock *os.File
+	dir  *os.File // the folder itself
 }
 
-const lockName = "lock"
+const (
+	lockName     = "lock"
+	folderPrefix = "s-"
+)
 
 // makeFolder makes a folder of this process.
 func makeFolder(dir string) (*folder, error) {
 	for {
-		path, err := os.MkdirTemp(dir, "s-")
+		path, err := os.MkdirTemp(dir, folderPrefix)
 		if err != nil {
 			return nil, fmt.Errorf("staging folder: %w", full(err))
 		}
@@ -51,7 +55,12 @@ func holdFolder(path string) (*folder, error) {
 		}
 		return nil, fmt.Errorf("lock staging folder %s: %w", path, err)
 	}
-	return &folder{path, lock}, nil
+	dir, err := os.Open(path)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("staging folder: %w", err)
+	}
+	return &folder{path, lock, dir}, nil
 }
 
 // same tells whether an open file is still the one of its name.
@@ -70,5 +79,6 @@ func (f *folder) release() {
 		os.Remove(f.lock.Name())
 		os.Remove(f.path)
 	}
+	f.dir.Close()
 	f.lock.Close()
 }

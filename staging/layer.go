@@ -16,12 +16,13 @@ type layer struct {
 	file *os.File
 	path string
 
-	valid ranges
-	size  int64 // of the whole File, as long as this layer is its top
-	under int64 // the bytes of what lies below that still show
-	users int   // commits that read it
-	acked bool  // a journal record names it
-	paid  int64 // bytes held of the Store's budget
+	valid  ranges
+	size   int64 // of the whole File, as long as this layer is its top
+	under  int64 // the bytes of what lies below that still show
+	users  int   // commits that read it
+	acked  bool  // a journal record names it
+	synced bool  // its bytes are on the disk, as far as the journal promises them
+	paid   int64 // bytes held of the Store's budget
 }
 
 // frozen tells whether a change of l could be seen by somebody else than the File.

@@ -56,6 +56,11 @@ func (c *commit) sendAll(u backends.Uploader) (backends.Entry, error) {
 	if err != nil {
 		return backends.Entry{}, err
 	}
+	if !c.beside {
+		f.mu.Lock()
+		f.tried = &attempt{c.view.size, st.meta.ModTime, ""}
+		f.mu.Unlock()
+	}
 	e, err := upload.Commit(c.ctx, parts, c.cond)
 	if err != nil {
 		return backends.Entry{}, err
@@ -112,7 +117,9 @@ func (c *commit) newStream(u backends.Uploader) *stream {
 	if c.stream == nil {
 		c.stream = newStream(f, c.name, u)
 		c.stream.stopped, c.stream.free = true, true
-		f.stream = c.stream
+		if !c.beside {
+			f.stream = c.stream
+		}
 	}
 	return c.stream
 }

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
-
-	"sd/backends"
 )
 
 const defaultMaxBytes = 10 << 30
@@ -27,14 +26,17 @@ func Open(cfg Config) (*Store, error) {
 			cfg.MaxBytes = min(cfg.MaxBytes, free/2)
 		}
 	}
-	s := &Store{cfg: cfg, files: map[*File]struct{}{}}
+	s := &Store{cfg: cfg, files: map[*File]struct{}{}, queues: map[string]*queue{}}
 	s.budget.limit = cfg.MaxBytes
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	own, err := makeFolder(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
-	s.own = own
+	s.own, s.tag = own, filepath.Base(own.path)
+	if err := s.adopt(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
@@ -58,25 +60,38 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	for _, q := range s.queues {
+		if q.timer != nil {
+			q.timer.Stop()
+		}
+	}
 	s.mu.Unlock()
 	s.stop()
+	s.life.Lock()
+	s.ended = true
+	s.life.Unlock()
 	s.running.Wait()
 	s.mu.Lock()
 	files := s.files
 	s.files = map[*File]struct{}{}
 	s.mu.Unlock()
-	var errs []error
 	for f := range files {
-		errs = append(errs, f.end())
+		f.end()
 	}
-	s.own.release()
-	return errors.Join(errs...)
+	for _, d := range append(s.adopted, s.own) {
+		d.release()
+	}
+	return nil
 }
 
-// backendFor finds the store for an upload of f.
-func (s *Store) backendFor(ctx context.Context, f *File) (backends.Backend, error) {
-	if f.backend != nil {
-		return f.backend, nil
+// spawn runs fn in a goroutine that Close waits for. After Close it does nothing, and
+// says so.
+func (s *Store) spawn(fn func()) bool {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.ended {
+		return false
 	}
-	return s.backendOf(ctx, f)
+	s.running.Go(fn)
+	return true
 }

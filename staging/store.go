@@ -78,12 +78,24 @@ type Store struct {
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
-	running sync.WaitGroup
+	tag     string // begins the names of this process's files
 	lastID  atomic.Uint64
+	adopted []*folder
+	bad     []bad
 
-	mu     sync.Mutex
-	closed bool
-	files  map[*File]struct{}
+	life    sync.Mutex
+	ended   bool
+	running sync.WaitGroup
+
+	mu           sync.Mutex
+	started      bool
+	closed       bool
+	files        map[*File]struct{}
+	queues       map[string]*queue
+	recovered    []*File
+	orphans      []orphan
+	idle         chan struct{} // closed when no job is left; nil while nobody waits
+	done, failed int64
 }
 
 // Base is the unmodified object under a File.

@@ -121,15 +121,18 @@ func (st *stream) kick() {
 			st.stopped = true
 			return
 		}
+		if !f.store.spawn(func() { st.send(i) }) {
+			return
+		}
 		st.parts[i].flying = true
 		st.sending++
 		st.active++
-		f.store.running.Go(func() { st.send(i) })
 	}
 	if !st.hash.running && len(st.sends) > len(st.hash.gens) {
-		st.hash.running = true
-		st.active++
-		f.store.running.Go(st.follow)
+		if f.store.spawn(st.follow) {
+			st.hash.running = true
+			st.active++
+		}
 	}
 }
 
@@ -245,7 +248,7 @@ func (f *File) dropStream() {
 	f.stream = nil
 	st.stopped = true
 	st.cancel()
-	f.store.running.Go(func() { st.abort() })
+	f.store.spawn(st.abort)
 }
 
 // abort drops what was sent. What cannot be reached now is tried at the next Open.

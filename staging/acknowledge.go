@@ -1,0 +1,237 @@
+package staging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"os"
+	"time"
+)
+
+// Flush is what close(2) promises: it is Sync, or with WriteBack it returns when the
+// bytes, and what is to become of them, are on the local disk. The upload follows.
+func (f *File) Flush(ctx context.Context) error {
+	if !f.store.cfg.WriteBack {
+		return f.Sync(ctx)
+	}
+	f.mu.Lock()
+	closed, lost, dirty, noted := f.closed, f.lost, f.seq > f.doneSeq, f.ackSeq >= f.seq
+	small := f.size <= f.store.cfg.PartSize
+	name := f.name
+	f.mu.Unlock()
+	switch {
+	case closed:
+		return f.fail("flush", iofs.ErrClosed)
+	case lost != nil && dirty:
+		return f.fail("flush", lost)
+	case !f.Dirty() || noted:
+		return nil
+	}
+	if small {
+		// With all its bytes here, not even a change in the store can keep it from being
+		// uploaded. If they cannot be had now, the upload will ask for them.
+		if err := f.Absorb(ctx); err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if err := f.acknowledge(nil); err != nil {
+		return &iofs.PathError{Op: "flush", Path: name, Err: err}
+	}
+	return nil
+}
+
+// Keep is for what Sync or Flush could not commit when the last handle is closed: the
+// bytes stay on the local disk after Close, are listed by Pending with err, and are
+// uploaded when that becomes possible.
+func (f *File) Keep(err error) {
+	if !f.Dirty() {
+		return
+	}
+	if failed := f.acknowledge(err); failed != nil {
+		// They are kept as long as this process lives, which is all that can be done.
+		f.store.cfg.Log.Error("bytes that were not uploaded could not be noted on the disk", "name", f.Name(), "error", failed)
+		f.mu.Lock()
+		f.kept = true
+		f.mu.Unlock()
+		f.store.enqueue(f)
+	}
+}
+
+// acknowledge writes the journal record of f as it is now, and queues f for upload.
+func (f *File) acknowledge(reason error) error {
+	f.journal.Lock()
+	defer f.journal.Unlock()
+	f.mu.Lock()
+	if reason != nil {
+		f.reason = reason
+		f.attempts = max(f.attempts, 1)
+	}
+	f.mu.Unlock()
+	if err := f.note(); err != nil {
+		return err
+	}
+	f.store.enqueue(f)
+	f.compact()
+	return nil
+}
+
+// note writes the record of all that was written so far, and freezes it. It needs
+// journal.
+func (f *File) note() error {
+	f.io.Lock()
+	f.mu.Lock()
+	if !f.dirty() {
+		f.mu.Unlock()
+		f.io.Unlock()
+		return nil
+	}
+	f.pinTime()
+	if f.record == "" {
+		f.record = f.path(recordSuffix)
+		f.since = time.Now()
+	}
+	var fresh, unsynced []*layer
+	for _, l := range f.layers {
+		if !l.acked {
+			l.acked = true
+			fresh = append(fresh, l)
+		}
+		if !l.synced {
+			l.synced = true
+			unsynced = append(unsynced, l)
+		}
+	}
+	seq, state := f.seq, f.state()
+	f.mu.Unlock()
+	f.io.Unlock()
+
+	err := error(nil)
+	for _, l := range unsynced {
+		err = errors.Join(err, datasync(l.file))
+	}
+	if err == nil {
+		err = f.writeRecord(state, true)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		f.ackSeq = seq
+		return nil
+	}
+	for _, l := range unsynced {
+		l.synced = false
+	}
+	for _, l := range fresh {
+		l.acked = false
+	}
+	if f.ackSeq == 0 {
+		f.record = ""
+	}
+	return full(err)
+}
+
+// writeRecord replaces the record, and removes layers that the new one names no more.
+// It needs journal.
+func (f *File) writeRecord(state *record, durable bool) error {
+	data, err := encode(state)
+	if err != nil {
+		return fmt.Errorf("journal record: %w", err)
+	}
+	if err := f.folder.replaceFile(f.record, data, durable); err != nil {
+		return err
+	}
+	for _, l := range f.obsolete {
+		f.drop(l)
+	}
+	f.obsolete = nil
+	return nil
+}
+
+// rejournal brings the record, if there is one, in line with f. It needs journal. What
+// was written since the last acknowledgement becomes part of it.
+func (f *File) rejournal() error {
+	f.mu.Lock()
+	acked := f.ackSeq > 0
+	f.mu.Unlock()
+	if !acked {
+		return nil
+	}
+	return f.note()
+}
+
+// unjournal removes the record: the store has it all, or nobody wants it. It needs
+// journal.
+func (f *File) unjournal() {
+	f.mu.Lock()
+	path := f.record
+	f.record, f.ackSeq, f.kept = "", 0, false
+	for _, l := range f.layers {
+		l.acked = false
+	}
+	obsolete := f.obsolete
+	f.obsolete = nil
+	f.mu.Unlock()
+	if path != "" {
+		if err := os.Remove(path); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			f.store.cfg.Log.Warn("a journal record was not removed", "error", err)
+		}
+	}
+	for _, l := range obsolete {
+		f.drop(l)
+	}
+	f.store.unqueue(f)
+}
+
+// beforeCommit brings the journal up to what is about to be uploaded, so that after a
+// crash the store's object is known to be ours. Only files that are in the journal
+// already need that. A full disk must not keep bytes from the store.
+func (f *File) beforeCommit() {
+	f.journal.Lock()
+	defer f.journal.Unlock()
+	if err := f.rejournal(); err != nil {
+		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+	}
+	f.compact()
+}
+
+// settle is called when something ended that f was needed for: it removes a record
+// that is done with, and f itself if it was closed and nothing waits.
+func (f *File) settle() {
+	f.journal.Lock()
+	defer f.journal.Unlock()
+	f.settleNoted()
+}
+
+// settleNoted needs journal.
+func (f *File) settleNoted() {
+	f.mu.Lock()
+	busy, done := f.commit != nil, f.discarded || f.doneSeq >= f.seq
+	noted := f.ackSeq > 0
+	covered := noted && (f.discarded || f.doneSeq >= f.ackSeq)
+	unnoted := f.seq > f.ackSeq
+	f.mu.Unlock()
+	err := error(nil)
+	switch {
+	case busy || !noted:
+	case covered:
+		f.unjournal()
+	case unnoted:
+		err = f.note()
+	default:
+		f.mu.Lock()
+		state := f.state()
+		f.mu.Unlock()
+		err = f.writeRecord(state, false)
+	}
+	if err != nil {
+		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+	}
+	f.mu.Lock()
+	gone := f.closed && f.commit == nil && f.ackSeq == 0 && (!f.kept || done) && !f.freed
+	f.freed = f.freed || gone
+	f.mu.Unlock()
+	if gone {
+		f.free()
+	}
+}
