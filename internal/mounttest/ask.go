@@ -1,14 +1,10 @@
 package mounttest
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"os"
-	"runtime"
-	"strconv"
-	"strings"
 	"time"
+
+	"sd/staging"
 )
 
 // Usage is what the mount process holds.
@@ -34,8 +30,9 @@ func (m *Mount) Goroutines() string {
 	return text
 }
 
-// Drain waits up to limit for all uploads of acknowledged writes, and retries at once
-// what has failed. An error names what is left.
+// Drain waits up to limit until nothing is left to do at the providers: uploads of
+// acknowledged writes, changed times and modes, renames of a former mount. What has
+// failed is retried at once. An error names what is left.
 func (m *Mount) Drain(limit time.Duration) error {
 	m.t.Helper()
 	var text string
@@ -46,19 +43,10 @@ func (m *Mount) Drain(limit time.Duration) error {
 	return nil
 }
 
-// A Pending is a file whose upload is still to come, as package staging tells it.
-type Pending struct {
-	Volume, Name string
-	Size         int64
-	State        string // "waiting", "uploading" or "failed"
-	Attempts     int
-	Reason       string
-}
-
 // Pending lists what waits for its upload, oldest first.
-func (m *Mount) Pending() []Pending {
+func (m *Mount) Pending() []staging.Pending {
 	m.t.Helper()
-	var list []Pending
+	var list []staging.Pending
 	m.ask("pending", &list)
 	return list
 }
@@ -72,42 +60,4 @@ func (m *Mount) Refresh(rel string) error {
 		return fmt.Errorf("refresh %s: %s", rel, text)
 	}
 	return nil
-}
-
-// usage is the child's half of Mount.Usage.
-func usage() Usage {
-	runtime.GC()
-	u := Usage{Goroutines: runtime.NumGoroutine()}
-	if list, err := os.ReadDir("/proc/self/fd"); err == nil {
-		u.Descriptors = len(list) - 1 // that of the folder itself
-	}
-	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
-		if pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64); err == nil {
-			u.RSS = pages * int64(os.Getpagesize())
-		}
-	}
-	return u
-}
-
-func stacks() string {
-	buf := make([]byte, 1<<19)
-	return string(buf[:runtime.Stack(buf, true)])
-}
-
-// answer writes one line of JSON.
-func answer(what any) error {
-	var line bytes.Buffer
-	if err := json.NewEncoder(&line).Encode(what); err != nil {
-		return err
-	}
-	_, err := os.Stdout.Write(line.Bytes())
-	return err
-}
-
-// text is an error as an answer: "" is none.
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

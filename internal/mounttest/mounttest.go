@@ -43,7 +43,8 @@ type Options struct {
 	StagingStall time.Duration // how long a writer waits for space that nothing frees
 	RetryMin     time.Duration // between attempts to upload
 	RetryMax     time.Duration
-	DiskCache    int64 // bytes of the cache on disk; 0 is none
+	RenameSettle time.Duration // how long the requests of a killed mount may take effect
+	DiskCache    int64         // bytes of the cache on disk; 0 is none
 }
 
 // Mount is a live mount.

@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -18,8 +18,10 @@ import (
 	"sd/cache"
 	"sd/fs"
 	"sd/library"
+	"sd/rename"
 	"sd/resolver"
 	"sd/sdpath"
+	"sd/staging"
 )
 
 // Main is to be called from TestMain: it runs the tests, or serves a mount where
@@ -40,80 +42,159 @@ func Main(m *testing.M) {
 	os.Exit(0)
 }
 
+// served is everything that a mount consists of.
+type served struct {
+	resolver *resolver.Resolver
+	staging  *staging.Store  // nil if read-only
+	renames  *rename.Journal // nil with it
+	fs       *fs.Server
+}
+
 // serve mounts, answers commands, and unmounts when they end.
 func serve(cfg childConfig) error {
-	ctx := context.Background()
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
 	if cfg.Debug {
 		slog.SetLogLoggerLevel(slog.LevelDebug)
 	}
-	lib, err := library.Open(ctx, cfg.Data, "")
+	lib, err := cfg.library(ctx)
 	if err != nil {
 		return err
 	}
 	defer lib.Close()
-	if this := lib.ThisDevice(); this.Slug != Device {
-		if _, err := lib.RenameDevice(ctx, this.ID, "This device"); err != nil {
-			return err
-		}
-	}
-	for _, name := range cfg.Devices {
-		if _, err := lib.AddDevice(ctx, library.Device{ID: uuid.New(), Name: name}); err != nil {
-			return err
-		}
-	}
-	r, err := resolver.New(lib, map[sdpath.Service]resolver.Factory{sdpath.S3: cfg.open})
-	if err != nil {
+	s := &served{}
+	if s.resolver, err = resolver.New(lib, map[sdpath.Service]resolver.Factory{sdpath.S3: cfg.open}); err != nil {
 		return err
 	}
-	defer r.Close()
+	defer s.resolver.Close()
 	for _, v := range cfg.Volumes {
+		if _, err := s.resolver.FindCloudVolume(sdpath.S3, v.Bucket); err == nil {
+			continue // by the mount before
+		}
 		c := resolver.CloudVolume{Service: sdpath.S3, Identifier: v.Bucket, Config: map[string]string{"endpoint": v.Endpoint}}
-		if _, err := r.AddCloud(ctx, c); err != nil {
+		if _, err := s.resolver.AddCloud(ctx, c); err != nil {
 			return err
 		}
 	}
-	blocks, err := cache.New(cache.Config{MaxBytes: cfg.CacheBytes})
+	tiers := cache.Config{MaxBytes: cfg.CacheBytes}
+	if cfg.DiskCache > 0 {
+		tiers.Dir, tiers.MaxDisk = filepath.Join(cfg.Data, "cache"), cfg.DiskCache
+	}
+	blocks, err := cache.New(tiers)
 	if err != nil {
 		return err
 	}
 	defer blocks.Close()
-	w, err := openWriting(ctx, cfg, r)
-	if err != nil {
-		return err
+	tree := fs.Config{
+		Resolver: s.resolver, Cache: blocks, Mountpoint: cfg.Dir, ReadOnly: cfg.ReadOnly, AllowOther: cfg.AllowOther,
+		MetadataTTL: cfg.MetadataTTL, Debug: cfg.Debug, Facts: lib, OverlayDir: filepath.Join(cfg.Data, "overlay"),
 	}
-	defer w.close()
-	s, err := fs.Mount(fs.Config{
-		Resolver: r, Cache: blocks, Mountpoint: cfg.Dir, ReadOnly: cfg.ReadOnly, AllowOther: cfg.AllowOther,
-		MetadataTTL: cfg.MetadataTTL, Debug: cfg.Debug,
-		Staging: w.staging, Renames: w.renames, Facts: lib, OverlayDir: filepath.Join(cfg.Data, "overlay"),
+	if !cfg.ReadOnly {
+		if err := s.openWriting(cfg); err != nil {
+			return err
+		}
+		tree.Staging, tree.Renames = s.staging, s.renames
+	}
+	if s.fs, err = fs.Mount(tree); err != nil {
+		return errors.Join(err, s.closeWriting())
+	}
+	recovered := s.begin(ctx)
+	fmt.Println("ready")
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		if err := s.reply(ctx, in.Text()); err != nil {
+			return err
+		}
+	}
+	err = s.fs.Unmount()
+	end()
+	<-recovered
+	return errors.Join(err, s.closeWriting())
+}
+
+// library opens the test's library, with its devices.
+func (cfg childConfig) library(ctx context.Context) (*library.Library, error) {
+	lib, err := library.Open(ctx, cfg.Data, "")
+	if err != nil {
+		return nil, err
+	}
+	this := lib.ThisDevice()
+	if this.Slug != Device {
+		_, err = lib.RenameDevice(ctx, this.ID, "This device")
+	}
+	for _, name := range cfg.Devices {
+		if err == nil {
+			_, err = lib.AddDevice(ctx, library.Device{ID: uuid.New(), Name: name})
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, lib.Close())
+	}
+	return lib, nil
+}
+
+// openWriting opens what it takes to change volumes, and finds what earlier mounts
+// have left to do.
+func (s *served) openWriting(cfg childConfig) (err error) {
+	s.staging, err = staging.Open(staging.Config{
+		Dir: filepath.Join(cfg.Data, "staging"), MaxBytes: cfg.StagingBytes, WriteBack: cfg.WriteBack, Device: Device,
+		Backend: s.backend, Patience: cfg.StagingStall, RetryMin: cfg.RetryMin, RetryMax: cfg.RetryMax,
+		Committed: func(volume, name string, e backends.Entry) { s.fs.Committed(volume, name, e) },
+		Conflict:  func(volume, name, copy string) { s.fs.Conflicted(volume, name, copy) },
 	})
 	if err != nil {
 		return err
 	}
-	if err := w.start(ctx, s); err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		if err := reply(in.Text(), s); err != nil {
-			return err
-		}
-	}
-	return s.Unmount()
+	s.renames, err = rename.Open(rename.Config{
+		Dir: filepath.Join(cfg.Data, "renames"), Backend: s.backend, Settle: cfg.RenameSettle,
+		RetryMin: cfg.RetryMin, RetryMax: cfg.RetryMax,
+	})
+	return err
 }
 
-// reply answers one command of the test.
-func reply(line string, s *fs.Server) error {
-	command, _, _ := strings.Cut(line, " ")
-	switch command {
-	case "usage":
-		return answer(usage())
-	case "goroutines":
-		return answer(stacks())
-	case "status":
-		return answer(s.Status())
+// begin starts what goes on beside the tree; the channel is closed at its end.
+func (s *served) begin(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	if s.staging != nil {
+		s.staging.Start()
 	}
-	return fmt.Errorf("no such command: %s", line)
+	go func() {
+		defer close(done)
+		if s.renames == nil {
+			return
+		}
+		if err := s.renames.Recover(ctx); err != nil && ctx.Err() == nil {
+			slog.Warn("renames of an earlier mount are not finished", "err", err)
+		}
+	}()
+	return done
+}
+
+func (s *served) closeWriting() error {
+	var errs []error
+	if s.renames != nil {
+		errs = append(errs, s.renames.Close())
+	}
+	if s.staging != nil {
+		errs = append(errs, s.staging.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// backend is the store of the volume with this fingerprint.
+func (s *served) backend(ctx context.Context, fingerprint string) (backends.Backend, error) {
+	volumes, err := s.resolver.Volumes(ctx, sdpath.S3)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range volumes {
+		if v.Fingerprint == fingerprint {
+			if v, _, err = s.resolver.Resolve(ctx, sdpath.Cloud{Service: v.Service, Identifier: v.Identifier}); err != nil {
+				return nil, err
+			}
+			return v.Backend, nil
+		}
+	}
+	return nil, fmt.Errorf("no such volume: %s", fingerprint)
 }
 
 // open is the resolver's factory for the volumes of cfg.

@@ -1,0 +1,102 @@
+package mounttest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"sd/staging"
+)
+
+// reply answers one command of the test.
+func (s *served) reply(ctx context.Context, line string) error {
+	command, rest, _ := strings.Cut(line, " ")
+	switch command {
+	case "usage":
+		return answer(usage())
+	case "goroutines":
+		return answer(stacks())
+	case "status":
+		return answer(s.fs.Status())
+	case "pending":
+		list := []staging.Pending{}
+		if s.staging != nil {
+			list = append(list, s.staging.Pending()...)
+		}
+		return answer(list)
+	case "drain":
+		limit, err := time.ParseDuration(rest)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return answer(text(s.drain(ctx)))
+	case "refresh":
+		return answer(text(s.fs.Refresh(ctx, rest)))
+	}
+	return fmt.Errorf("no such command: %s", line)
+}
+
+// drain waits until nothing is left to do at the providers.
+func (s *served) drain(ctx context.Context) error {
+	if s.staging == nil {
+		return nil
+	}
+	err := errors.Join(s.staging.Drain(ctx), s.fs.Carry(ctx))
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for len(s.renames.Pending()) > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.Join(err, fmt.Errorf("renames are left: %+v", s.renames.Pending()))
+		}
+	}
+	return err
+}
+
+// usage is the child's half of Mount.Usage.
+func usage() Usage {
+	runtime.GC()
+	u := Usage{Goroutines: runtime.NumGoroutine()}
+	if list, err := os.ReadDir("/proc/self/fd"); err == nil {
+		u.Descriptors = len(list) - 1 // that of the folder itself
+	}
+	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
+		if pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64); err == nil {
+			u.RSS = pages * int64(os.Getpagesize())
+		}
+	}
+	return u
+}
+
+func stacks() string {
+	buf := make([]byte, 1<<19)
+	return string(buf[:runtime.Stack(buf, true)])
+}
+
+// answer writes one line of JSON.
+func answer(what any) error {
+	var line bytes.Buffer
+	if err := json.NewEncoder(&line).Encode(what); err != nil {
+		return err
+	}
+	_, err := os.Stdout.Write(line.Bytes())
+	return err
+}
+
+// text is an error as an answer: "" is none.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
