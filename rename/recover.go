@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -98,6 +99,7 @@ func (j *Journal) attempt(ctx context.Context) error {
 		})
 	}
 	j.mu.Unlock()
+	defer j.tidy()
 	errs := make([]error, len(idle))
 	var group errgroup.Group
 	group.SetLimit(32)
@@ -115,6 +117,20 @@ func (j *Journal) attempt(ctx context.Context) error {
 	}
 	_ = group.Wait()
 	return errors.Join(errs...)
+}
+
+// tidy lets go of the folders of dead processes in which no journal is left.
+func (j *Journal) tidy() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.adopted = slices.DeleteFunc(j.adopted, func(h *home) bool {
+		left, err := h.journals()
+		empty := err == nil && len(left) == 0
+		if empty {
+			h.leave()
+		}
+		return empty
+	})
 }
 
 // retry goes on with what was left, in the background, until nothing is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -64,6 +65,7 @@ func (r *rig) open() *Journal {
 func (r *rig) config() Config {
 	return Config{
 		Dir: r.dir, Settle: time.Millisecond, Linger: time.Second, RetryMin: time.Millisecond, RetryMax: 10 * time.Millisecond,
+		Log: slog.New(slog.DiscardHandler),
 		Backend: func(_ context.Context, v string) (backends.Backend, error) {
 			if v != volume {
 				return nil, fmt.Errorf("no volume %q", v)
@@ -147,8 +149,21 @@ func moved(files map[string]string, from, to string) map[string]string {
 
 func (r *rig) want(files map[string]string) {
 	r.Helper()
-	if got := r.all(); !maps.Equal(got, files) {
-		r.Errorf("got %q\nwant %q", got, files)
+	compare(r.T, r.all(), files)
+}
+
+// compare tells where two trees differ.
+func compare(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for name, content := range want {
+		if is, ok := got[name]; !ok || is != content {
+			t.Errorf("%q is %q (there: %v), want %q", name, is, ok, content)
+		}
+	}
+	for name, content := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%q is %q, want nothing there", name, content)
+		}
 	}
 }
 
