@@ -331,6 +331,7 @@ func (f *flat) pace() error {
 		return f.skip()
 	}
 	defer m.mu.Unlock()
+	f.share()
 	idle := time.NewTimer(idleFlat)
 	defer idle.Stop()
 	for {

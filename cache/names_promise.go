@@ -136,6 +136,18 @@ func (f *flat) hand(fill *Fill) {
 	}
 }
 
+// share gives back most of a claim that proves to be much larger than was guessed, where
+// others can take it.
+func (f *flat) share() {
+	w := f.w
+	n := f.key + 1 + w.claimDirs()
+	if n+1 < len(f.keys) && (len(f.keys)-n)*w.size() > claimSize && len(w.flats) < w.lists() && w.stock < w.room() && !f.stopped {
+		w.giveBack(f.keys[n:])
+		f.keys = f.keys[:n:n]
+		w.advance()
+	}
+}
+
 func (f *flat) stop() {
 	f.stopped = true
 	f.cancel()

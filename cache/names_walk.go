@@ -45,6 +45,7 @@ const (
 	manyRead    = 4000
 	claimSize   = 4950 // entries of a claim as far as can be guessed: within five pages
 	maxClaim    = 4000 // sub-directories
+	anyDir      = 50   // entries of a directory of which nothing is known
 	dirCost     = 4    // the memory of a directory, in entries
 	stockBytes  = 250  // memory of an entry in stock, roughly
 	minStock    = 4000
@@ -121,16 +122,37 @@ func (m *Names) newWalk(next *follower, s Source) *walk {
 	}
 	w.parent.refs++
 	// Those that were read before tell what size to expect.
+	look := runLook / runGap
 	for i := next.i - 1; i >= max(next.l.base, next.i-runGap); i-- {
-		r := next.l.at(i)
-		d := m.dirs[DirKey{w.base.Volume, prefixOf(w.base.Dir) + next.l.name(r)}]
-		if r.kind == backends.Dir && d != nil && d.shown != nil && d.shown.complete {
-			w.dirs++
-			w.entries += len(d.shown.records)
+		if r := next.l.at(i); r.kind == backends.Dir {
+			dir := DirKey{w.base.Volume, prefixOf(w.base.Dir) + next.l.name(r)}
+			if d := m.dirs[dir]; d != nil && d.shown != nil && d.shown.complete {
+				w.dirs++
+				w.entries += m.weigh(dir, &look)
+			}
 		}
 	}
 	m.walks[w.base] = w
 	return w
+}
+
+// weigh counts the entries of dir and all below it, of which it guesses those that are
+// not known. It looks at so many.
+func (m *Names) weigh(dir DirKey, look *int) int {
+	d := m.dirs[dir]
+	if d == nil || d.shown == nil || !d.shown.complete {
+		return anyDir
+	}
+	n := len(d.shown.records)
+	for i := range d.shown.records {
+		if *look--; *look <= 0 {
+			break
+		}
+		if r := &d.shown.records[i]; r.kind == backends.Dir && !r.gone {
+			n += m.weigh(DirKey{dir.Volume, prefixOf(dir.Dir) + d.shown.name(r)}, look)
+		}
+	}
+	return n
 }
 
 // covers tells whether dir lies below the base.
@@ -188,20 +210,26 @@ func (w *walk) room() int {
 // size guesses how many entries lie in a sub-directory, all levels together; at least 1.
 func (w *walk) size() int {
 	if w.dirs == 0 {
-		return 50
+		return anyDir
 	}
 	return max(1, w.entries/w.dirs)
 }
 
+// claimDirs is how many sub-directories a claim should have.
+func (w *walk) claimDirs() int { return min(max(1, claimSize/w.size()), maxClaim) }
+
 // claim takes the keys of the next sub-directories: those of one claim, or a quarter
 // more where nothing is left then. What others gave back comes first.
 func (w *walk) claim() (keys []string) {
+	n := w.claimDirs()
 	if len(w.returned) > 0 {
 		keys = w.returned[0]
-		w.returned = w.returned[1:]
+		if w.returned = w.returned[1:]; len(keys) > n+n/4 {
+			w.giveBack(keys[n:])
+			keys = keys[:n:n]
+		}
 		return keys
 	}
-	n := min(max(1, claimSize/w.size()), maxClaim)
 	var ends []int // indexes after those of keys
 	last := w.last
 	for i := max(w.next, w.parent.base); i < w.parent.end() && len(keys) <= n+n/4; i++ {

@@ -291,7 +291,7 @@ func TestWalkStopsWithItsReader(t *testing.T) {
 func TestWalkPassesALargeFolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := manyKeys(200, 5)
-		for i := range 50_000 {
+		for i := range 25_000 {
 			keys = append(keys, fmt.Sprintf("p/d0100/deep/g%06d", i))
 		}
 		for i := range 20_000 {
