@@ -239,8 +239,13 @@ type DirStater interface {
 	StatDir(ctx context.Context, name string) (Entry, error)
 }
 
-// A Walker lists everything below prefix, flat and in key order; names are whole.
-// It starts after the name "after" ("" is the beginning), so that a walk can resume.
+// A Walker lists everything below prefix, flat and in key order; names are whole. The
+// key of a file is its name, that of a directory its name and a slash. Files are all
+// there; of directories those that exist by themselves, and no others need be.
+// It starts after the key "after" ("" is the beginning), so that a walk can resume.
+// That may be any string, whether something has that key or not: after "dir/" comes what
+// lies in dir, without dir itself. It stops at yield's first error and returns that
+// error as it is; a page is asked for while yield has the one before it, at the earliest.
 type Walker interface {
 	Walk(ctx context.Context, prefix, after string, yield func([]Entry) error) error
 }
