@@ -15,14 +15,20 @@ func BenchmarkSequential(b *testing.B) {
 	for _, bb := range []struct {
 		name string
 		link *link
+		disk bool
 	}{
-		{"memory", nil},
-		{"30ms", &link{rtt: 30 * time.Millisecond, rate: 82 * mib, total: 4000 * mib}},
-		{"30ms,1Gbit", &link{rtt: 30 * time.Millisecond, rate: 82 * mib, total: 119 * mib}},
+		{"memory", nil, false},
+		{"disk", nil, true},
+		{"30ms", &link{rtt: 30 * time.Millisecond, rate: 82 * mib, total: 4000 * mib}, false},
+		{"30ms,disk", &link{rtt: 30 * time.Millisecond, rate: 82 * mib, total: 4000 * mib}, true},
+		{"30ms,1Gbit", &link{rtt: 30 * time.Millisecond, rate: 82 * mib, total: 119 * mib}, false},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			const size = 256 * mib
 			c := newCache(b, DefaultBytes)
+			if bb.disk {
+				c, _ = newDiskCache(b, b.TempDir(), 0)
+			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			b.SetBytes(size)

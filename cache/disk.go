@@ -28,8 +28,8 @@ const (
 // disk is too slow for; so no reader waits for a write. What goes wrong is told in its
 // stats and never to a reader: he is given the store's bytes instead.
 //
-// One goroutine writes; disk.mu guards the index and is not held during I/O but that of
-// removing a file.
+// One goroutine writes and makes room; disk.mu guards the index and is not held during
+// I/O.
 type disk struct {
 	dir  string
 	lock *os.File // held while the process lives
@@ -131,7 +131,9 @@ func (d *disk) close() {
 	if d == nil {
 		return
 	}
-	close(d.done)
+	d.mu.Lock()
+	close(d.done) // nothing is begun after it
+	d.mu.Unlock()
 	d.work.Wait()
 	if d.lock != nil {
 		d.lock.Close()

@@ -74,7 +74,7 @@ func (d *disk) scan() {
 		d.pause(err)
 		return
 	}
-	var found []*diskFile
+	var found, stale []*diskFile
 	for _, n := range names {
 		if strings.HasSuffix(n.Name(), partSuffix) {
 			os.Remove(filepath.Join(d.dir, n.Name()))
@@ -88,13 +88,22 @@ func (d *disk) scan() {
 			found = append(found, d.newFile(id, info.Size(), sum, info.ModTime()))
 		}
 	}
-	slices.SortFunc(found, func(a, b *diskFile) int { return a.used.Compare(b.used) })
+	slices.SortFunc(found, func(a, b *diskFile) int { return b.used.Compare(a.used) })
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	for _, e := range found {
-		d.add(e)
+		d.index.bytes += onDisk(e.size)
+		if d.index.files[e.id] != nil {
+			stale = append(stale, e)
+			continue
+		}
+		d.index.files[e.id] = e
+		e.place = d.index.recent.PushBack(e)
 	}
-	for d.index.bytes > d.max && d.evict() {
+	d.mu.Unlock()
+	for _, e := range stale {
+		d.remove(e)
+	}
+	for d.full(0) && d.evict() {
 	}
 }
 
@@ -104,36 +113,57 @@ func (d *disk) newFile(id ID, size int64, sum uint32, used time.Time) *diskFile 
 	return e
 }
 
-// The methods below want d.mu held.
-
-// add makes e the file that was used last. Another one of its ID is removed.
-func (d *disk) add(e *diskFile) {
-	if old := d.index.files[e.id]; old != nil {
-		d.discard(old)
-	}
-	d.index.files[e.id] = e
-	e.place = d.index.recent.PushFront(e)
-	d.index.bytes += onDisk(e.size)
+// full tells whether n bytes more are too many.
+func (d *disk) full(n int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.index.bytes+n > d.max
 }
 
-// discard removes e from index and disk. Who has it open can read on.
-func (d *disk) discard(e *diskFile) {
-	if d.index.files[e.id] != e {
-		return
+// add makes a new file the one that was used last, in exchange for the bytes that were
+// counted while it was written.
+func (d *disk) add(e *diskFile, counted int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.index.files[e.id] = e
+	e.place = d.index.recent.PushFront(e)
+	d.index.bytes += onDisk(e.size) - counted
+}
+
+// discard removes e from the index, and then from the disk without holding up who looks
+// into the index. Who has it open can read on. It tells whether e was there.
+func (d *disk) discard(e *diskFile) bool {
+	d.mu.Lock()
+	there := d.index.files[e.id] == e
+	if there {
+		delete(d.index.files, e.id)
+		d.index.recent.Remove(e.place)
 	}
-	delete(d.index.files, e.id)
-	d.index.recent.Remove(e.place)
-	d.index.bytes -= onDisk(e.size)
+	d.mu.Unlock()
+	if there {
+		d.remove(e)
+	}
+	return there
+}
+
+// remove removes a file that is not in the index. Until it is gone its bytes count.
+func (d *disk) remove(e *diskFile) {
 	os.Remove(filepath.Join(d.dir, e.name()))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.index.bytes -= onDisk(e.size)
 }
 
 // evict discards the file that was used longest ago, if there is one.
 func (d *disk) evict() bool {
+	d.mu.Lock()
 	oldest := d.index.recent.Back()
+	d.mu.Unlock()
 	if oldest == nil {
 		return false
 	}
-	d.discard(oldest.Value.(*diskFile))
-	d.evictions.Add(1)
+	if d.discard(oldest.Value.(*diskFile)) {
+		d.evictions.Add(1)
+	}
 	return true
 }

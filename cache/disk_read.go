@@ -60,9 +60,8 @@ func (d *disk) open(ctx context.Context, f *File) *os.File {
 		return nil
 	}
 	if e.size != f.Size { // cut short, or grown
-		d.discard(e)
 		d.mu.Unlock()
-		d.bad.Add(1)
+		d.spoilt(e)
 		return nil
 	}
 	d.index.recent.MoveToFront(e.place)
@@ -87,9 +86,7 @@ func (d *disk) open(ctx context.Context, f *File) *os.File {
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		d.mu.Lock()
 		d.discard(e)
-		d.mu.Unlock()
 		return nil
 	}
 	return file
@@ -108,15 +105,18 @@ func (d *disk) checkOnce(e *diskFile) func() bool {
 				return true
 			}
 		}
-		if err == errEnded {
-			return false
+		if err != errEnded {
+			d.spoilt(e)
 		}
-		d.bad.Add(1)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.discard(e)
 		return false
 	})
+}
+
+// spoilt discards a file that is not what it should be.
+func (d *disk) spoilt(e *diskFile) {
+	if d.discard(e) {
+		d.bad.Add(1)
+	}
 }
 
 // checkSoon verifies e in the background.
@@ -204,9 +204,9 @@ func (r *Reader) readDisk(f *os.File, off, end int64, buf []byte) ([]byte, bool)
 // forget discards a file that could not be read.
 func (d *disk) forget(id ID) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if e := d.index.files[id]; e != nil {
-		d.discard(e)
-		d.bad.Add(1)
+	e := d.index.files[id]
+	d.mu.Unlock()
+	if e != nil {
+		d.spoilt(e)
 	}
 }

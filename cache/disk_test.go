@@ -18,7 +18,7 @@ import (
 func newDiskCache(t testing.TB, dir string, maxDisk int64) (*Cache, *syncBuffer) {
 	t.Helper()
 	log := new(syncBuffer)
-	c, err := New(Config{MaxBytes: 64 * mib, Dir: dir, MaxDisk: maxDisk, Log: slog.New(slog.NewTextHandler(log, nil))})
+	c, err := New(Config{Dir: dir, MaxDisk: maxDisk, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestDiskCapHolds(t *testing.T) {
 	for w := range 4 {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, uint64(w)))
-			for range 15 {
+			for range 8 {
 				s := stores[rng.IntN(len(stores))]
 				r := c.Open(s.file())
 				for range 10 {
@@ -289,6 +289,63 @@ func TestDiskSlots(t *testing.T) {
 	a.Close()
 	if c, _ := newDiskCache(t, dir, 0); c.disk.dir != first {
 		t.Errorf("%s is free, but %s was taken", first, c.disk.dir)
+	}
+}
+
+// A large file is verified while it is read from the store.
+func TestDiskVerifiesLargeFiles(t *testing.T) {
+	dir := t.TempDir()
+	s := &store{t: t, name: "f", size: quickCheck + 1}
+	c, _ := newDiskCache(t, dir, 0)
+	r := c.Open(s.file())
+	for off := int64(0); off < s.size; off += mib {
+		mustRead(t, r, s, off, mib)
+		flush(c)
+	}
+	r.Close()
+	c.Close()
+	c, _ = newDiskCache(t, dir, 0)
+	if _, ok := c.OpenDisk(s.file()); ok {
+		t.Error("a large file was given out before it was verified")
+	}
+	r = c.Open(s.file())
+	defer r.Close()
+	mustRead(t, r, s, 0, 100)
+	c.disk.mu.Lock()
+	e := c.disk.index.files[s.file().ID]
+	c.disk.mu.Unlock()
+	if !e.check() {
+		t.Error("a good file was found to be bad")
+	}
+	before := len(s.requests())
+	mustRead(t, r, s, s.size-100, 200)
+	if f, ok := c.OpenDisk(s.file()); !ok || len(s.requests()) != before {
+		t.Errorf("a verified file is not used, %d requests", len(s.requests())-before)
+	} else {
+		f.Close()
+	}
+}
+
+// A disk that takes nothing holds nobody up, and not more memory than it may.
+func TestDiskTooSlow(t *testing.T) {
+	c := newCache(t, 64*mib)
+	d := &disk{room: 3 * mib, max: 1 << 40, queue: make(chan offer, 100), scanned: make(chan struct{}), done: make(chan struct{})}
+	close(d.scanned)
+	c.disk = d
+	s := &store{t: t, name: "f", size: 20 * mib}
+	readPlain(t, c, s)
+	if got := c.Stats().Disk.Dropped; got < 17 || d.queued.Load() > d.room {
+		t.Errorf("%d blocks were dropped, %d bytes are in the queue", got, d.queued.Load())
+	}
+}
+
+// readPlain reads s from start to end.
+func readPlain(t testing.TB, c *Cache, s *store) {
+	t.Helper()
+	r := c.Open(s.file())
+	defer r.Close()
+	for off := int64(0); off < s.size; off += mib {
+		mustRead(t, r, s, off, mib)
 	}
 }
 

@@ -35,7 +35,7 @@ type part struct {
 
 // offer gives b, with one ownership, to the writer, or drops it. It never blocks.
 func (d *disk) offer(f *File, b *block) {
-	if b.key != blockKey(f, b.key.off/blockSize) || f.Size > d.max || d.resting() {
+	if b.key != blockKey(f, b.key.off/blockSize) || onDisk(f.Size) > d.max || d.resting() {
 		b.release()
 		return
 	}
@@ -87,9 +87,10 @@ func (d *disk) take(o offer) {
 	if !d.resting() {
 		p, err := d.write(o)
 		switch {
+		case p == nil:
 		case err == nil:
 			d.wrote()
-		case p != nil:
+		default:
 			d.giveUp(p)
 		}
 		if err != nil && err != errNoRoom && err != errEnded {
@@ -136,6 +137,16 @@ func (d *disk) part(o offer) (*part, error) {
 	if p := d.parts[o.id]; p != nil {
 		return p, nil
 	}
+	free, err := d.free()
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	tooLarge := onDisk(o.size) > free+d.index.bytes
+	d.mu.Unlock()
+	if tooLarge { // evicting others would be in vain
+		return nil, errNoRoom
+	}
 	if len(d.parts) >= mostParts {
 		d.giveUp(d.idlest(nil))
 	}
@@ -168,25 +179,28 @@ func (d *disk) makeRoom(p *part, n int64) error {
 		if err != nil {
 			return err
 		}
-		d.mu.Lock()
-		if d.index.bytes+n <= d.max && n <= free {
-			d.index.bytes += n
-			p.bytes += n
-			d.mu.Unlock()
+		if n <= free && !d.full(n) {
+			d.count(p, n)
 			return nil
 		}
 		idlest := d.idlest(p)
 		forgotten := idlest != nil && time.Since(idlest.used) > idlePart
-		evicted := !forgotten && d.evict()
-		d.mu.Unlock()
 		switch {
-		case evicted:
+		case !forgotten && d.evict():
 		case idlest != nil:
 			d.giveUp(idlest)
 		default:
 			return errNoRoom
 		}
 	}
+}
+
+// count notes that p is about to take n bytes more; with n < 0, that it has given them back.
+func (d *disk) count(p *part, n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.index.bytes += n
+	p.bytes += n
 }
 
 // complete makes a file of p.
@@ -204,10 +218,7 @@ func (d *disk) complete(p *part) error {
 		return err
 	}
 	delete(d.parts, p.id)
-	d.mu.Lock()
-	d.index.bytes -= p.bytes
-	d.add(e)
-	d.mu.Unlock()
+	d.add(e, p.bytes)
 	d.writes.Add(1)
 	return nil
 }
@@ -217,7 +228,5 @@ func (d *disk) giveUp(p *part) {
 	delete(d.parts, p.id)
 	p.f.Close()
 	os.Remove(filepath.Join(d.dir, partName(p.id)))
-	d.mu.Lock()
-	d.index.bytes -= p.bytes
-	d.mu.Unlock()
+	d.count(p, -p.bytes)
 }

@@ -56,15 +56,18 @@ func (c *Cache) Warm(f File) bool {
 	return true
 }
 
-// Has tells whether the first block of f is here or on its way, so that reading its
-// first bytes costs no request. It never blocks.
+// Has tells whether the first bytes of f are here or on their way, so that reading them
+// costs no request. It never blocks.
 func (c *Cache) Has(f File) bool {
 	if f.Size <= 0 || c.disk.has(&f) {
 		return true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.closed && c.find(blockKey(&f, 0)) != nil
+	if c.closed {
+		return false
+	}
+	return c.find(blockKey(&f, 0)) != nil || c.find(key{f.ID, 0, min(grain, f.Size)}) != nil
 }
 
 // The methods below want c.mu held.
