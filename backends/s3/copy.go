@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -108,7 +109,10 @@ func replace(in *sdk.CopyObjectInput, from *sdk.HeadObjectOutput, m backends.Met
 	m.ContentType = aws.ToString(in.ContentType)
 	in.CacheControl, in.ContentDisposition = from.CacheControl, from.ContentDisposition
 	in.ContentEncoding, in.ContentLanguage = from.ContentEncoding, from.ContentLanguage
-	in.Expires, in.WebsiteRedirectLocation = from.Expires, from.WebsiteRedirectLocation
+	in.WebsiteRedirectLocation = from.WebsiteRedirectLocation
+	if at, err := http.ParseTime(aws.ToString(from.ExpiresString)); err == nil {
+		in.Expires = &at
+	}
 	in.StorageClass = from.StorageClass
 	return &m
 }

@@ -148,7 +148,7 @@ func TestStats(t *testing.T) {
 func wraps(err error) error {
 	for _, sentinel := range []error{
 		backends.ErrOffline, backends.ErrChanged, backends.ErrNotEmpty, backends.ErrIsDir, backends.ErrNotDir,
-		backends.ErrNoSpace, backends.ErrTooLarge, iofs.ErrNotExist, iofs.ErrExist, iofs.ErrPermission,
+		backends.ErrNoSpace, backends.ErrTooLarge, backends.ErrNameTooLong, backends.ErrNoUpload, iofs.ErrNotExist, iofs.ErrExist, iofs.ErrPermission,
 		errors.ErrUnsupported, io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, sentinel) {

@@ -202,7 +202,10 @@ func (b *Backend) list(ctx context.Context, in sdk.ListObjectsV2Input) (out *sdk
 		in.EncodingType = types.EncodingTypeUrl // XML cannot hold every key
 	}
 	err = b.meta(ctx, "LIST", func(ctx context.Context, api *sdk.Client) (err error) {
-		out, err = api.ListObjectsV2(ctx, &in)
+		var s scanned
+		if out, err = api.ListObjectsV2(ctx, &in, s.scan); err == nil && s.objects != nil {
+			out.Contents = s.objects
+		}
 		return err
 	})
 	return out, err

@@ -3,6 +3,7 @@ package s3
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 
 	"sd/backends"
@@ -11,13 +12,17 @@ import (
 
 // TestRequests counts what each verb costs, at the server and in Stats.
 func TestRequests(t *testing.T) {
-	l := newLab(t, testserver.Gofakes3, nil)
+	l := newLab(t, testserver.Versitygw, func(c *Config) { c.Capabilities = &heedful })
 	if err := l.server.Fill(t.Context(), bucket, 2500, func(i int) (string, []byte) {
 		return fmt.Sprintf("big/%05d", i), []byte("x")
 	}); err != nil {
 		t.Fatal(err)
 	}
 	l.server.MustPut(t, bucket, "file", content(1000), "dir/in", "x")
+	file, err := l.Stat(t.Context(), "file")
+	if err != nil {
+		t.Fatal(err)
+	}
 	list := func(dir string) func(*testing.T) {
 		return func(t *testing.T) { names(t, l, dir) }
 	}
@@ -58,6 +63,28 @@ func TestRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, map[string]int{"HEAD": 1, "COPY": 1}},
+		{"copy of a known version", func(t *testing.T) {
+			if _, err := l.Copy(t.Context(), "copy", "file", backends.CopyOptions{Source: file.Version, Size: file.Size}); err != nil {
+				t.Fatal(err)
+			}
+		}, map[string]int{"COPY": 1}},
+		{"metadata", func(t *testing.T) {
+			o := backends.CopyOptions{Source: file.Version, Size: file.Size, Meta: &backends.Meta{Mode: 0o100600}}
+			if _, err := l.Copy(t.Context(), "file", "file", o); err != nil {
+				t.Fatal(err)
+			}
+		}, map[string]int{"HEAD": 1, "COPY": 1}},
+		{"put under a condition", func(t *testing.T) {
+			_, err := l.Put(t.Context(), "new", strings.NewReader("x"), 1, backends.Meta{}, backends.Cond{Absent: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, map[string]int{"PUT": 1}},
+		{"remove of a version", func(t *testing.T) {
+			if err := l.Remove(t.Context(), "file", backends.Cond{Version: file.Version}); err != nil {
+				t.Fatal(err)
+			}
+		}, map[string]int{"DELETE": 1}},
 		{"remove", func(t *testing.T) {
 			if err := l.Remove(t.Context(), "copy", backends.Cond{}); err != nil {
 				t.Fatal(err)
