@@ -55,7 +55,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.CountVarP(&a.verbose, "verbose", "v", "tell more; twice, tell all")
 
 	root.AddCommand(
-		a.mountCommand(), a.umountCommand(), a.statusCommand(), a.doctorCommand(),
+		a.mountCommand(), a.umountCommand(), a.statusCommand(), a.refreshCommand(), a.doctorCommand(),
 		a.libraryCommand(), a.deviceCommand(), a.volumeCommand(),
 		a.lsCommand(), a.catCommand(), a.statCommand(),
 		a.pathCommand(), a.resolveCommand(), a.versionCommand(),

@@ -78,6 +78,11 @@ func (t target) openObject(ctx context.Context) (io.ReadCloser, error) {
 	if t.name == "" || t.folder {
 		return nil, backends.ErrIsDir
 	}
+	if t.asDir {
+		if e, err := t.stat(ctx); err == nil && e.Kind == backends.Dir {
+			return nil, backends.ErrIsDir
+		}
+	}
 	r, _, err := t.volume.Backend.Get(ctx, t.name, "", 0, -1)
 	if errors.Is(err, fs.ErrNotExist) {
 		if e, statErr := t.volume.Backend.Stat(ctx, t.name); statErr == nil && e.Kind == backends.Dir {

@@ -132,7 +132,7 @@ func (a *app) tellMounts(ctx context.Context, lib *library.Library) {
 		if m.Library != lib.Name() {
 			continue
 		}
-		if _, err := m.ask(ctx, request{Do: "reload"}, controlTimeout, false); err != nil {
+		if _, err := m.ask(ctx, request{Do: "reload"}, controlTimeout, false, nil); err != nil {
 			a.log().Info("a mount was not told of the change", "mountpoint", m.Mountpoint, "err", err)
 		}
 	}

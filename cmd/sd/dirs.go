@@ -22,6 +22,11 @@ func stateDir() (string, error) {
 	return homeDir("XDG_STATE_HOME", ".local/state", "XDG_STATE_HOME")
 }
 
+// cacheDir is where the disk cache lies unless a flag says otherwise.
+func cacheDir() (string, error) {
+	return homeDir("XDG_CACHE_HOME", ".cache", "--cache-dir")
+}
+
 // homeDir is the folder "sd" in the XDG directory that the variable names, or in
 // its default below HOME. An XDG variable that is not absolute counts as unset.
 func homeDir(variable, underHome, remedy string) (string, error) {

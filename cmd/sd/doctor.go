@@ -120,6 +120,9 @@ func checkDataDir(dir string) check {
 		if err != nil {
 			return err
 		}
+		if name := d.Name(); d.IsDir() && filepath.Dir(path) == dir && (name == "staging" || name == "overlay" || name == "renames") {
+			return filepath.SkipDir // private as a whole, and perhaps large
+		}
 		if info, err := d.Info(); err == nil && info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 && open == "" {
 			open = path
 		}
@@ -142,7 +145,7 @@ func checkMounts(ctx context.Context) []check {
 	for _, m := range liveMounts(ctx) {
 		live[m.Mountpoint] = true
 		began := time.Now()
-		if _, err := m.ask(ctx, request{Do: "status"}, controlTimeout, false); err != nil {
+		if _, err := m.ask(ctx, request{Do: "status", Limit: 1}, controlTimeout, false, nil); err != nil {
 			checks = append(checks, c.fail(err.Error(), "sd umount --lazy "+m.Mountpoint))
 			continue
 		}

@@ -63,7 +63,10 @@ func TestPath(t *testing.T) {
 	s.must("device", "rename", "laptop")
 	for _, tt := range []struct{ in, want string }{
 		{"s3://photos/2024/a b.jpg", "s3/photos/2024/a b.jpg"},
-		{"S3://photos/a//b", "s3/photos/a//b"},
+		{"S3://photos/a//b", "s3/photos/a/%%/b"},
+		{"s3://photos/a/", "s3/photos/a"},
+		{"s3://photos/a//", "s3/photos/a/%%"},
+		{"s3://photos//lead/../%%x", "s3/photos/%%%2Flead/%%%2E%2E/%%%25%25x"},
 		{"gs://bucket/k", "gcs/bucket/k"},
 		{"gdrive://My Drive/x", "gdrive/My Drive/x"},
 		{"local://laptop/etc/hosts", "local/laptop/etc/hosts"},
@@ -108,15 +111,17 @@ func TestCloudFiles(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"ls s3://box", []string{"a.txt", "both", "both/", "odd/", "photos/", "z.txt"}},
-		{"ls s3://box/", []string{"a.txt", "both", "both/", "odd/", "photos/", "z.txt"}},
+		{"ls s3://box", []string{"%%both%file", "a.txt", "both/", "odd/", "photos/", "z.txt"}},
+		{"ls s3://box/", []string{"%%both%file", "a.txt", "both/", "odd/", "photos/", "z.txt"}},
 		{"ls s3://box/photos", []string{"1.jpg", "2024/"}},
 		{"ls s3://box/photos/", []string{"1.jpg", "2024/"}},
 		{"ls s3://box/a.txt", []string{"a.txt"}},
 		{"ls s3://box/both/", []string{"below"}},
 		{"ls s3://box/odd//", []string{"double"}},
 		{"ls -R s3://box/photos", []string{"1.jpg", "2024/", "2024/2.jpg"}},
-		{"ls -R s3://box", []string{"a.txt", "both", "both/", "both/below", "odd/", "odd//", "odd//double",
+		{"ls s3://box/odd", []string{"%%/"}},
+		{"ls -R s3://box/odd", []string{"%%/", "%%/double"}},
+		{"ls -R s3://box", []string{"%%both%file", "a.txt", "both/", "both/below", "odd/", "odd/%%/", "odd/%%/double",
 			"photos/", "photos/1.jpg", "photos/2024/", "photos/2024/2.jpg", "z.txt"}},
 	} {
 		if got := lines(strings.Fields(tt.args)...); !slices.Equal(got, tt.want) {

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +33,8 @@ func (a *app) lsCommand() *cobra.Command {
 		Short: "list a folder",
 		Long: `Lists a folder, here (the default is the working directory) or in a volume. No mount
 is needed. A folder's name ends in a slash; with -l the columns are kind, size in bytes,
-time of change and name.`,
+time of change and name. Names that no file system can hold are shown escaped, with
+"%%" in front, as in a mount; the URIs of --json have them raw.`,
 		Example: "  sd ls s3://photos/2024\n  sd ls -l -R ~/Documents\n  sd ls --json local://jamies-macbook/Users",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -112,14 +111,9 @@ func (t target) list(ctx context.Context, recursive bool, show func(listing) err
 		return t.walkVolume(ctx, show)
 	}
 	found := false
-	err := t.volume.Backend.List(ctx, t.name, func(entries []backends.Entry) error {
-		for _, e := range entries {
-			found = true
-			if err := show(t.listing(path.Base(e.Name), join(t.name, e.Name), e)); err != nil {
-				return err
-			}
-		}
-		return nil
+	err := t.listFolder(ctx, t.name, func(s shownEntry) error {
+		found = true
+		return show(t.shown(s))
 	})
 	if found || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, backends.ErrNotDir) {
 		return err
@@ -133,12 +127,15 @@ func (t target) listItself(ctx context.Context, show func(listing) error) error 
 	if err != nil || e.Kind == backends.Dir {
 		return err
 	}
-	return show(t.listing(path.Base(t.name), t.name, e))
+	return show(t.listing(lastShown(t.name), t.name, e))
 }
 
 // stat describes t. Where a file has the same name as a folder, a last slash means
 // the folder.
 func (t target) stat(ctx context.Context) (backends.Entry, error) {
+	if d, ok := t.volume.Backend.(backends.DirStater); ok && t.asDir {
+		return d.StatDir(ctx, t.name)
+	}
 	e, err := t.volume.Backend.Stat(ctx, t.name)
 	if err != nil || !t.folder || e.Kind == backends.Dir {
 		return e, err
@@ -149,86 +146,6 @@ func (t target) stat(ctx context.Context) (backends.Entry, error) {
 		return e, errors.Join(err, fs.ErrNotExist)
 	}
 	return backends.Entry{Name: t.name, Kind: backends.Dir}, nil
-}
-
-// walkVolume shows all that is below t, folders before what they hold.
-func (t target) walkVolume(ctx context.Context, show func(listing) error) error {
-	walker, ok := t.volume.Backend.(backends.Walker)
-	if !ok {
-		return t.walkFolder(ctx, t.name, show)
-	}
-	prefix := ""
-	if t.name != "" {
-		prefix = t.name + "/"
-	}
-	found := false
-	shown := "" // the folder that was shown last, relative, with its slash
-	err := walker.Walk(ctx, t.name, "", func(entries []backends.Entry) error {
-		for _, e := range entries {
-			found = true
-			rel := strings.TrimPrefix(e.Name, prefix)
-			if e.Kind == backends.Dir {
-				rel = strings.TrimSuffix(rel, "/") + "/"
-			}
-			for at := strings.IndexByte(rel, '/'); at >= 0; {
-				if folder := rel[:at+1]; at > 0 && !strings.HasPrefix(shown, folder) {
-					shown = folder
-					if err := show(t.listing(rel[:at], prefix+rel[:at], backends.Entry{Kind: backends.Dir})); err != nil {
-						return err
-					}
-				}
-				next := strings.IndexByte(rel[at+1:], '/')
-				if next < 0 {
-					break
-				}
-				at += 1 + next
-			}
-			if e.Kind == backends.Dir || rel == "" {
-				continue
-			}
-			if err := show(t.listing(rel, e.Name, e)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if found || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return t.listItself(ctx, show)
-}
-
-// walkFolder is for a store that cannot list recursively by itself.
-func (t target) walkFolder(ctx context.Context, folder string, show func(listing) error) error {
-	var folders []string
-	err := t.volume.Backend.List(ctx, folder, func(entries []backends.Entry) error {
-		for _, e := range entries {
-			name := join(folder, e.Name)
-			rel := strings.TrimPrefix(strings.TrimPrefix(name, t.name), "/")
-			if err := show(t.listing(rel, name, e)); err != nil {
-				return err
-			}
-			if e.Kind == backends.Dir {
-				folders = append(folders, name)
-			}
-		}
-		return nil
-	})
-	for _, f := range folders {
-		if err == nil {
-			err = t.walkFolder(ctx, f, show)
-		}
-	}
-	return err
-}
-
-// join puts a name below a folder, byte for byte: below "a/", which is the empty
-// segment below "a", it is "a//name".
-func join(folder, name string) string {
-	if folder == "" {
-		return name
-	}
-	return folder + "/" + name
 }
 
 func (t target) listing(name, whole string, e backends.Entry) listing {

@@ -309,7 +309,7 @@ func TestMountedVolume(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	for name, want := range map[string]uint32{
-		file: syscall.S_IFREG | 0o440, filepath.Dir(file): syscall.S_IFDIR | 0o550, filepath.Join(mountpoint, "s3"): syscall.S_IFDIR | 0o550,
+		file: syscall.S_IFREG | 0o640, filepath.Dir(file): syscall.S_IFDIR | 0o750, filepath.Join(mountpoint, "s3"): syscall.S_IFDIR | 0o550,
 	} {
 		var st syscall.Stat_t
 		if err := syscall.Stat(name, &st); err != nil || st.Mode != want || st.Uid != 1234 || st.Gid != 4321 {

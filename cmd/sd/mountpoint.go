@@ -109,10 +109,13 @@ func preparePlace(ctx context.Context, path string) error {
 }
 
 // waitForEnding waits for m to end, if it was unmounted already by other means and has
-// only to tidy up. False: it is still mounted.
+// only to tidy up; uploads it leaves to us. False: it is still mounted.
 func waitForEnding(ctx context.Context, m *mountInfo) bool {
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
+	if mountKnownGone(m.Mountpoint) {
+		_, _ = m.ask(ctx, request{Do: "yield"}, controlTimeout, false, nil) // it may have ended
+	}
 	for mountKnownGone(m.Mountpoint) && ctx.Err() == nil {
 		if mountAt(ctx, m.Mountpoint) == nil {
 			return true

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +38,7 @@ func (a *app) path(ctx context.Context, arg string) error {
 	if uri == nil {
 		return fmt.Errorf("%s is a folder of the tree above all files, so it has no URI", arg)
 	}
-	below := sdpath.Mount(uri)
+	below := shownAt(uri)
 	shown := below
 	if m := p.mount(ctx); m != nil {
 		shown = m.Mountpoint + "/" + below
@@ -52,12 +53,32 @@ func (a *app) path(ctx context.Context, arg string) error {
 	return err
 }
 
+// shownAt is the path of uri below a mountpoint. A last slash means a folder, which is
+// shown without.
+func shownAt(uri sdpath.Path) string {
+	if c, ok := uri.(sdpath.Cloud); ok {
+		c.Path = strings.TrimSuffix(c.Path, "/")
+		uri = c
+	}
+	return sdpath.Mount(uri)
+}
+
+// mounts are the live mounts of this library.
+func (p *places) mounts(ctx context.Context) (list []*mountInfo) {
+	for _, m := range liveMounts(ctx) {
+		if m.DataDir == p.dataDir && m.Library == p.library.Name() {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
 // mount is the live mount of this library: the one at the default place if there are
 // several, nil if there is none.
 func (p *places) mount(ctx context.Context) (found *mountInfo) {
 	byDefault, _ := defaultMountpoint()
-	for _, m := range liveMounts(ctx) {
-		if m.DataDir == p.dataDir && m.Library == p.library.Name() && (found == nil || m.Mountpoint == byDefault) {
+	for _, m := range p.mounts(ctx) {
+		if found == nil || m.Mountpoint == byDefault {
 			found = m
 		}
 	}

@@ -25,6 +25,7 @@ type mountInfo struct {
 	ReadOnly   bool      `json:"read_only"`
 	Version    string    `json:"version"`
 	Log        string    `json:"log,omitempty"`
+	Metrics    string    `json:"metrics,omitempty"` // the URL of the endpoint
 
 	socket string
 }

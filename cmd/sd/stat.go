@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"sd/backends"
+	"sd/sdpath"
 )
 
 // description is what sd stat prints of one file.
@@ -18,13 +21,18 @@ type description struct {
 	Volume    string            `json:"volume,omitempty"`
 	Path      string            `json:"path,omitempty"`
 	Mode      string            `json:"mode,omitempty"`
+	UID       *uint32           `json:"uid,omitempty"`
+	GID       *uint32           `json:"gid,omitempty"`
+	Link      string            `json:"link,omitempty"` // what a symbolic link names
 	Checksums map[string]string `json:"checksums,omitempty"`
 }
 
 func (a *app) statCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "stat PATH...",
-		Short:   "describe files",
+		Use:   "stat PATH...",
+		Short: "describe files",
+		Long: `Describes each file: what its store tells of it, and what it carries where that is
+known, such as its mode, its owner and its BLAKE3.`,
 		Example: "  sd stat s3://photos/a.jpg\n  sd stat --json /sd/s3/photos/a.jpg",
 		Args:    args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,7 +47,7 @@ func (a *app) statCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				d, err := t.describe(cmd.Context())
+				d, err := p.describe(cmd.Context(), t)
 				if err != nil {
 					return t.explain(err)
 				}
@@ -59,27 +67,75 @@ func (a *app) statCommand() *cobra.Command {
 	}
 }
 
-func (t target) describe(ctx context.Context) (description, error) {
+func (p *places) describe(ctx context.Context, t target) (description, error) {
 	if t.local != "" {
 		info, err := os.Lstat(t.local)
 		if err != nil {
 			return description{}, err
 		}
-		l := t.localListing(filepath.Base(t.local), t.local, info)
-		return description{listing: l, Path: t.local, Mode: info.Mode().String()}, nil
+		d := description{listing: t.localListing(filepath.Base(t.local), t.local, info), Path: t.local, Mode: info.Mode().String()}
+		d.Link, _ = os.Readlink(t.local)
+		return d, nil
 	}
 	e, err := t.stat(ctx)
 	if err != nil {
 		return description{}, err
 	}
-	d := description{listing: t.listing(path.Base("/"+t.name), t.name, e), Volume: t.volume.Info.Name}
+	p.recall(ctx, t, &e)
+	d := description{listing: t.listing(lastShown(t.name), t.name, e), Volume: t.volume.Info.Name}
 	if e.Kind != backends.Dir {
 		d.Checksums = make(map[string]string, len(e.Sums))
 		for _, s := range e.Sums {
 			d.Checksums[s.Algorithm] = s.Hex
 		}
 	}
+	if e.Meta != nil {
+		d.carries(e)
+	}
 	return d, nil
+}
+
+// recall adds what mounts have learned of e and its store does not tell.
+func (p *places) recall(ctx context.Context, t target, e *backends.Entry) {
+	segments := sdpath.SplitKey(t.name)
+	if len(segments) == 0 {
+		return
+	}
+	name := segments[len(segments)-1]
+	// Not knowing it is no failure.
+	_ = p.library.EachFact(ctx, t.volume.Fingerprint, joinKey(segments[:len(segments)-1]), name, name, func(_, version string, data []byte) {
+		var fact struct{ Meta backends.Meta }
+		if version == e.Version && json.Unmarshal(data, &fact) == nil {
+			e.Meta = &fact.Meta
+		}
+	})
+}
+
+// carries adds what e carries.
+func (d *description) carries(e backends.Entry) {
+	m := e.Meta
+	if !m.ModTime.IsZero() {
+		d.Modified = &m.ModTime
+	}
+	if m.Mode != 0 {
+		mode := fs.FileMode(m.Mode & 0o777)
+		for bit, shown := range map[uint32]fs.FileMode{syscall.S_ISUID: fs.ModeSetuid, syscall.S_ISGID: fs.ModeSetgid, syscall.S_ISVTX: fs.ModeSticky} {
+			if m.Mode&bit != 0 {
+				mode |= shown
+			}
+		}
+		switch e.Kind {
+		case backends.Dir:
+			mode |= fs.ModeDir
+		case backends.Symlink:
+			mode |= fs.ModeSymlink
+		}
+		d.Mode = mode.String()
+	}
+	d.UID, d.GID, d.Link = m.UID, m.GID, m.LinkTarget
+	if m.BLAKE3 != "" && d.Checksums != nil {
+		d.Checksums["blake3"] = m.BLAKE3
+	}
 }
 
 func (a *app) printDescription(d description) {
@@ -92,7 +148,14 @@ func (a *app) printDescription(d description) {
 	line("path", d.Path)
 	line("volume", d.Volume)
 	line("kind", d.Kind)
+	line("link to", d.Link)
 	line("mode", d.Mode)
+	if d.UID != nil {
+		line("owner", fmt.Sprint(*d.UID))
+	}
+	if d.GID != nil {
+		line("group", fmt.Sprint(*d.GID))
+	}
 	if d.Kind != "folder" {
 		line("size", fmt.Sprintf("%d (%s)", d.Size, size(d.Size)))
 	}

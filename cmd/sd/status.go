@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +18,8 @@ type mountStatus struct {
 	UptimeSeconds int64          `json:"uptime_seconds"`
 	Volumes       []volumeStatus `json:"volumes"`
 	Cache         cacheStatus    `json:"cache"`
+	Uploads       *uploadsStatus `json:"uploads,omitempty"`
+	Renames       []renameStatus `json:"renames,omitempty"`
 	Kernel        *fs.Status     `json:"kernel,omitempty"`
 	// Problem is why there is nothing but the mountInfo.
 	Problem string `json:"problem,omitempty"`
@@ -34,18 +34,39 @@ type volumeStatus struct {
 	Requests map[string]int64 `json:"requests"`
 	Errors   int64            `json:"errors"`
 	Retries  int64            `json:"retries"`
+	Stalls   int64            `json:"stalls"`
 	BytesIn  int64            `json:"bytes_in"`
+	BytesOut int64            `json:"bytes_out"`
 }
 
 type cacheStatus struct {
-	UsedBytes int64 `json:"used_bytes"`
-	MaxBytes  int64 `json:"max_bytes"`
-	Hits      int64 `json:"hits"`
-	Misses    int64 `json:"misses"`
+	UsedBytes int64            `json:"used_bytes"`
+	MaxBytes  int64            `json:"max_bytes"`
+	Hits      int64            `json:"hits"`
+	Misses    int64            `json:"misses"`
+	Disk      *diskCacheStatus `json:"disk,omitempty"`
+}
+
+type diskCacheStatus struct {
+	Dir       string `json:"dir"`
+	Off       string `json:"off,omitempty"` // why nothing is written at the moment
+	UsedBytes int64  `json:"used_bytes"`
+	MaxBytes  int64  `json:"max_bytes"`
+	Files     int64  `json:"files"`
+	Hits      int64  `json:"hits"`
+	Evictions int64  `json:"evictions"`
+	Bad       int64  `json:"bad"`
 }
 
 func newCacheStatus(s cache.Stats) cacheStatus {
-	return cacheStatus{UsedBytes: s.UsedBytes, MaxBytes: s.MaxBytes, Hits: s.Hits, Misses: s.Misses}
+	c := cacheStatus{UsedBytes: s.UsedBytes, MaxBytes: s.MaxBytes, Hits: s.Hits, Misses: s.Misses}
+	if d := s.Disk; d.Dir != "" {
+		c.Disk = &diskCacheStatus{
+			Dir: d.Dir, Off: d.Off, UsedBytes: d.Bytes, MaxBytes: d.MaxBytes,
+			Files: d.Files, Hits: d.Hits, Evictions: d.Evictions, Bad: d.Bad,
+		}
+	}
+	return c
 }
 
 // newVolumeStatus tells what is known of a volume without asking it.
@@ -63,7 +84,8 @@ func newVolumeStatus(v *resolver.Volume) volumeStatus {
 	}
 	if c, ok := v.Backend.(backends.Counter); ok {
 		stats := c.Stats()
-		s.Errors, s.Retries, s.BytesIn = stats.Errors, stats.Retries, stats.BytesIn
+		s.Errors, s.Retries, s.Stalls = stats.Errors, stats.Retries, stats.Stalls
+		s.BytesIn, s.BytesOut = stats.BytesIn, stats.BytesOut
 		if stats.Requests != nil {
 			s.Requests = stats.Requests
 		}
@@ -71,8 +93,8 @@ func newVolumeStatus(v *resolver.Volume) volumeStatus {
 	return s
 }
 
-// status is this mount's own account.
-func (s *server) status() *mountStatus {
+// status is this mount's own account, with at most limit uploads (0: all).
+func (s *server) status(limit int) *mountStatus {
 	kernel := s.fs.Status()
 	st := &mountStatus{
 		mountInfo:     *s.info,
@@ -80,6 +102,8 @@ func (s *server) status() *mountStatus {
 		Volumes:       []volumeStatus{},
 		Cache:         newCacheStatus(s.cache.Stats()),
 		Kernel:        &kernel,
+		Uploads:       s.uploads(limit),
+		Renames:       s.renaming(),
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout/2)
 	defer cancel()
@@ -97,11 +121,14 @@ func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "show what is mounted and how it does",
-		Long: `Shows every mount of this user: its process, the state of its volumes, the cache, and
-how many requests were made. Asks the mounts, never a provider; -v shows the kernel's
-requests too.`,
-		Example: "  sd status\n  sd --json status",
-		Args:    args(0, 0),
+		Long: `Shows every mount of this user: its process, the state of its volumes, the caches, how
+many requests were made, and what waits for its upload: how much, for how long, and why
+if an attempt has failed. Nothing of that is lost: it is tried again, by this mount and
+by the next one. Asks the mounts, never a provider; -v shows the kernel's requests too.`,
+		Example: `  sd status
+  sd --json status
+  sd --json status | jq -r '.[].uploads.files[] | select(.state=="failed") | .uri'`,
+		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.status(cmd.Context())
 		},
@@ -111,8 +138,12 @@ requests too.`,
 func (a *app) status(ctx context.Context) error {
 	all := []*mountStatus{}
 	silent := false
+	limit := maxListed
+	if a.json {
+		limit = 0
+	}
 	for _, m := range liveMounts(ctx) {
-		reply, err := m.ask(ctx, request{Do: "status"}, controlTimeout, false)
+		reply, err := m.ask(ctx, request{Do: "status", Limit: limit}, controlTimeout, false, nil)
 		st := reply.Status
 		if err != nil || st == nil {
 			silent = true
@@ -134,79 +165,4 @@ func (a *app) status(ctx context.Context) error {
 		return &quietError{}
 	}
 	return nil
-}
-
-func (a *app) printStatus(all []*mountStatus) {
-	if len(all) == 0 {
-		fmt.Fprintln(a.out, "nothing is mounted; 'sd mount' does that")
-		return
-	}
-	for i, st := range all {
-		if i > 0 {
-			fmt.Fprintln(a.out)
-		}
-		mode := ""
-		if st.ReadOnly {
-			mode = ", read-only"
-		}
-		fmt.Fprintf(a.out, "%s  library %s%s, pid %d\n", printable(st.Mountpoint), printable(st.Library), mode, st.PID)
-		if st.Problem != "" {
-			fmt.Fprintf(a.out, "  problem      %s\n", printable(st.Problem))
-		}
-		if st.Kernel == nil {
-			continue
-		}
-		fmt.Fprintf(a.out, "  up           %v, since %s\n", time.Duration(st.UptimeSeconds)*time.Second, when(st.Started))
-		fmt.Fprintf(a.out, "  local files  %s\n", localText(st.Kernel.Local))
-		fmt.Fprintf(a.out, "  cache        %s of %s, %d hits, %d misses\n", size(st.Cache.UsedBytes), size(st.Cache.MaxBytes), st.Cache.Hits, st.Cache.Misses)
-		if st.Log != "" {
-			fmt.Fprintf(a.out, "  log          %s\n", printable(st.Log))
-		}
-		for _, v := range st.Volumes {
-			a.printVolumeStatus(v)
-		}
-		if a.verbose > 0 {
-			fmt.Fprintf(a.out, "  kernel       %s\n", counts(st.Kernel.Requests))
-		}
-	}
-}
-
-func (a *app) printVolumeStatus(v volumeStatus) {
-	state := v.State
-	switch {
-	case state == "unknown":
-		state = "not asked yet"
-	case v.Since != nil:
-		state += " since " + when(*v.Since)
-	}
-	if v.Reason != "" {
-		state += " (" + v.Reason + ")"
-	}
-	fmt.Fprintf(a.out, "  volume       %s  %s\n", printable(v.URI), printable(state))
-	if len(v.Requests) > 0 {
-		fmt.Fprintf(a.out, "               %s; %d errors, %d retries; %s read\n", counts(v.Requests), v.Errors, v.Retries, size(v.BytesIn))
-	}
-}
-
-func localText(l fs.LocalStatus) string {
-	text := "passed through by the kernel"
-	if !l.Passthrough {
-		text = "served by the process"
-		if l.Why != "" {
-			text += " (" + l.Why + ")"
-		}
-	}
-	if l.Watched {
-		return text + "; changes behind the mount show at once"
-	}
-	return text + "; changes behind the mount show within a second"
-}
-
-// counts prints "12 GET, 3 LIST".
-func counts(m map[string]int64) string {
-	var parts []string
-	for _, key := range sortedKeys(m) {
-		parts = append(parts, fmt.Sprintf("%d %s", m[key], key))
-	}
-	return strings.Join(parts, ", ")
 }

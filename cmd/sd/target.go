@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"sd/backends"
 	"sd/resolver"
 	"sd/sdpath"
@@ -25,6 +27,7 @@ type target struct {
 	volume *resolver.Volume
 	name   string // in the volume, without a last slash; "" is its root
 	folder bool   // the user wrote a last slash, so a file is not meant
+	asDir  bool   // where there are a file and a folder of that name, the folder is meant
 }
 
 // String is what messages call the target: what the user called it.
@@ -71,6 +74,9 @@ func (p *places) parsePath(ctx context.Context, arg string) (uri sdpath.Path, lo
 		return sdpath.NewPhysical(p.resolver.ThisDevice().Slug, filepath.ToSlash(local)), local, nil
 	}
 	uri, err = sdpath.ParseMount(rel)
+	if errors.Is(err, sdpath.ErrLong) {
+		uri, err = askMount(local, err)
+	}
 	var empty *sdpath.EmptyIdentifierError
 	if rel == "" || errors.As(err, &empty) {
 		return nil, local, nil
@@ -79,6 +85,16 @@ func (p *places) parsePath(ctx context.Context, arg string) (uri sdpath.Path, lo
 		return nil, "", fmt.Errorf("%s: %w", arg, err)
 	}
 	return p.ownName(uri), "", nil
+}
+
+// askMount asks the mount what it shows at path, where the path does not tell.
+func askMount(path string, unknown error) (sdpath.Path, error) {
+	text := make([]byte, 4096)
+	n, err := unix.Getxattr(path, "user.sd.uri", text)
+	if err != nil {
+		return nil, unknown
+	}
+	return sdpath.Parse(string(text[:n]))
 }
 
 // ownName replaces a device's UUID, and "local", by its slug. An unknown device stays
@@ -109,6 +125,7 @@ func (p *places) target(ctx context.Context, arg string) (target, error) {
 	} else {
 		t.volume = volume
 		t.name, t.folder = strings.CutSuffix(name, "/")
+		t.asDir = !looksLikeURI.MatchString(arg) && !isTwin(arg) // as the mount shows it
 	}
 	return t, err
 }

@@ -13,28 +13,52 @@ import (
 // umountTimeout bounds how long a mount may take to flush and to end.
 const umountTimeout = 60 * time.Second
 
+// umountOptions are the flags of sd umount.
+type umountOptions struct {
+	lazy, now bool
+	timeout   time.Duration // for uploads; negative: none
+}
+
 func (a *app) umountCommand() *cobra.Command {
-	var lazy bool
+	opts := umountOptions{timeout: -1}
 	cmd := &cobra.Command{
 		Use:     "umount [MOUNTPOINT]",
 		Aliases: []string{"unmount"},
 		Short:   "flush and unmount",
-		Long: `Unmounts the tree and returns when its process has ended. If files there are in use,
-nothing happens and the programs that use them are named.
+		Long: `Waits until all that was written is at its provider, unmounts the tree, and returns when
+its process has ended. While it waits it says for what; Ctrl-C then leaves the mount as
+it was. If files there are in use, nothing is unmounted and the programs that use them
+are named.
+
+With --timeout or --now, what is not uploaded by then stays on the local disk, and the
+next mount uploads it: nothing is lost. Status 1 says that --timeout has left something.
 
 Without MOUNTPOINT it means the one mount that there is, or else the default one.`,
 		Example: `  sd umount
-  sd umount /sd --lazy`,
+  sd umount --timeout 1m        wait for uploads, but not longer
+  sd umount --now               leave uploads to the next mount
+  sd umount /sd --lazy          also while files are in use`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch timed := cmd.Flags().Changed("timeout"); {
+			case timed && opts.timeout < 0:
+				return usagef("--timeout must not be negative")
+			case timed && opts.now, timed && opts.lazy, opts.now && opts.lazy:
+				return usagef("give only one of --timeout, --now and --lazy")
+			}
 			path, err := whichMountpoint(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			return a.umount(cmd.Context(), path, lazy)
+			return a.umount(cmd.Context(), path, opts)
 		},
 	}
-	cmd.Flags().BoolVar(&lazy, "lazy", false, "take it out of the tree now; what is open there goes on until it is closed")
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.DurationVar(&opts.timeout, "timeout", opts.timeout, "wait for uploads at most so long (default: until all is uploaded)")
+	flags.Lookup("timeout").DefValue = "0s" // said in words
+	flags.BoolVar(&opts.now, "now", false, "do not wait for uploads")
+	flags.BoolVar(&opts.lazy, "lazy", false, "take it out of the tree now; what is open there goes on until it is closed")
 	return cmd
 }
 
@@ -64,13 +88,31 @@ func whichMountpoint(ctx context.Context, args []string) (string, error) {
 	return "", usagef("say which mountpoint: %s", strings.Join(names, ", "))
 }
 
-func (a *app) umount(ctx context.Context, path string, lazy bool) error {
+func (a *app) umount(ctx context.Context, path string, opts umountOptions) error {
 	m := mountAt(ctx, path)
 	if m == nil {
 		return a.umountDead(path)
 	}
-	reply, err := m.ask(ctx, request{Do: "unmount", Lazy: lazy}, umountTimeout, !lazy)
+	wait := opts.timeout
+	if opts.now {
+		wait = 0
+	}
+	progress := a.newProgress()
+	defer progress.end()
+	if !opts.lazy && wait != 0 {
+		began := time.Now()
+		if err := m.drain(ctx, wait, progress.show); err != nil {
+			return err
+		}
+		if wait > 0 {
+			wait = max(0, wait-time.Since(began))
+		}
+	}
+	reply, err := m.ask(ctx, request{Do: "unmount", Lazy: opts.lazy, Wait: wait}, umountTimeout, !opts.lazy, progress.show)
+	progress.end()
 	switch {
+	case err != nil && ctx.Err() == nil && mountKnownGone(path) && mountAt(ctx, path) == nil:
+		return a.umountDead(path) // somebody else was faster
 	case err != nil:
 		return fmt.Errorf("%w; 'sd umount --lazy %s' would take it out of the tree", err, path)
 	case reply.Busy:
@@ -78,11 +120,55 @@ func (a *app) umount(ctx context.Context, path string, lazy bool) error {
 	case reply.Error != "":
 		return errors.New(reply.Error)
 	}
-	if a.json {
-		return a.printJSON(map[string]any{"mountpoint": path, "unmounted": true, "lazy": lazy})
+	return a.sayUnmounted(path, opts, reply.Left)
+}
+
+// drain waits for uploads, at most so long if the time is not negative. That something
+// is left then is no error, and neither is a mount that has ended meanwhile.
+func (m *mountInfo) drain(ctx context.Context, wait time.Duration, tell func(answer)) error {
+	waiting := ctx
+	if wait > 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
 	}
-	fmt.Fprintf(a.out, "unmounted %s\n", path)
-	return nil
+	reply, err := m.ask(waiting, request{Do: "drain"}, umountTimeout, false, tell)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted: %s stays mounted, and goes on uploading", m.Mountpoint)
+	case waiting.Err() != nil, err == nil && reply.Error == "":
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s stays mounted: %s; 'sd umount --now' leaves that to the next mount", m.Mountpoint, reply.Error)
+	case mountKnownGone(m.Mountpoint):
+		return nil
+	}
+	return err
+}
+
+// sayUnmounted tells how it came out.
+func (a *app) sayUnmounted(path string, opts umountOptions, left *uploadsStatus) error {
+	if left == nil || left.Pending == 0 {
+		left = nil
+	}
+	if a.json {
+		if err := a.printJSON(map[string]any{"mountpoint": path, "unmounted": true, "lazy": opts.lazy, "left": left}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.out, "unmounted %s\n", path)
+	}
+	if left == nil {
+		return nil
+	}
+	if !a.json {
+		fmt.Fprintf(a.errOut, "%s, kept on this disk; the next 'sd mount' uploads them:\n", left.summary(time.Now()))
+		a.printFiles(a.errOut, "  ", left)
+	}
+	if opts.now {
+		return nil // as was asked for
+	}
+	return &quietError{}
 }
 
 // umountDead removes a mount that no process answers for.
