@@ -1,6 +1,7 @@
 package fs_test
 
 import (
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -44,7 +45,8 @@ func (c *cloud) wantShown(t *testing.T, key, want string) {
 	})
 }
 
-// edit opens a file, as soon as the mount sees that it is there, and writes at its start.
+// edit opens a file, as soon as the mount sees that it is there, reads it and writes at
+// its start, as programs do.
 func edit(t *testing.T, path, start string) *os.File {
 	t.Helper()
 	var f *os.File
@@ -54,7 +56,9 @@ func edit(t *testing.T, path, start string) *os.File {
 		return err == nil
 	})
 	t.Cleanup(func() { f.Close() })
-	_, err := f.WriteAt([]byte(start), 0)
+	_, err := io.Copy(io.Discard, f)
+	must(t, err)
+	_, err = f.WriteAt([]byte(start), 0)
 	must(t, err)
 	return f
 }
@@ -138,6 +142,21 @@ func TestConflicts(t *testing.T) {
 		if !slices.Equal(got, []string{"1st.", "2nd."}) {
 			t.Errorf("the copies hold %q, want both of ours", got)
 		}
+	})
+	t.Run("written in part and never read", func(t *testing.T) {
+		// What the old object held is nowhere any more: ours can be known in part only.
+		c.overwrite(t, "part", large)
+		var f *os.File
+		mounttest.Eventually(t, 5*time.Second, "it opens", func() (ok bool) {
+			var err error
+			f, err = os.OpenFile(c.at("part"), os.O_WRONLY, 0)
+			return err == nil
+		})
+		_, err := f.WriteAt([]byte("OURS"), 10<<20)
+		must(t, err)
+		c.overwrite(t, "part", "theirs")
+		wantErrno(t, "close", f.Close(), unix.ESTALE)
+		c.wantStored(t, "part", "theirs")
 	})
 	t.Run("renamed over", func(t *testing.T) {
 		c.overwrite(t, "target", "base")
