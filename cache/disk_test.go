@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,7 @@ func readWhole(t testing.TB, c *Cache, s *store) {
 func flush(c *Cache) {
 	idle(c)
 	for c.disk.queued.Load() > 0 {
-		unix.Nanosleep(&unix.Timespec{Nsec: 1e5}, nil)
+		runtime.Gosched()
 	}
 }
 
