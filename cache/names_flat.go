@@ -81,7 +81,7 @@ func (f *flat) run() {
 		if err != nil && !errors.Is(err, errEnough) {
 			f.stopped = true
 			if !m.closed && f.ctx.Err() == nil {
-				f.w.end() // the others would not fare better
+				f.w.fail() // the others would not fare better
 			}
 		}
 		if f.stopped {

@@ -10,6 +10,7 @@ import (
 type order struct {
 	last string // the furthest in the listing
 	run  int    // how many one after another, roughly
+	rest int64  // no flat lists until then (Unix, ns): they failed
 }
 
 const (

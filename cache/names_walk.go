@@ -76,7 +76,7 @@ func (m *Names) follow(f *Fill, s Source, next *follower) bool {
 			}
 		}
 	}
-	if next == nil || !next.run {
+	if next == nil || !next.run || next.parent.order.rest > m.cfg.Now().UnixNano() {
 		return false
 	}
 	w := m.walks[next.parent.key]
@@ -173,6 +173,14 @@ func (w *walk) end() {
 		f.stop()
 	}
 	w.m.unref(w.parent)
+}
+
+// fail ends the walk, and has none follow it for as long as answers are believed.
+func (w *walk) fail() {
+	if d := w.m.dirs[w.base]; d != nil {
+		d.order.rest = w.m.cfg.Now().Add(w.m.cfg.TTL).UnixNano()
+	}
+	w.end()
 }
 
 // advance starts flat lists while there is room, and ends the walk where there is
