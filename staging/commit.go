@@ -39,7 +39,8 @@ type commit struct {
 	done   chan struct{}
 
 	waiters int
-	err     error // valid when done is closed
+	givenUp bool
+	err     error // with givenUp, valid when done is closed
 }
 
 // Sync returns when all that was written before is in the store and its version is
@@ -89,7 +90,7 @@ func (f *File) sync(ctx context.Context) (bool, error) {
 			return false, ctx.Err()
 		}
 		// A commit that its other waiters gave up says nothing to us.
-		if c.err != nil && c.seq >= target && (c.ctx.Err() == nil || f.store.ctx.Err() != nil) {
+		if c.err != nil && c.seq >= target && !c.givenUp {
 			return false, c.err
 		}
 	}
@@ -114,7 +115,7 @@ func (f *File) join(target uint64) (*commit, error) {
 			f.mu.Unlock()
 			return nil, f.fail("sync", iofs.ErrClosed)
 		case f.commit != nil:
-			f.commit.waiters++
+			f.commit.waiters++ // one that was given up is waited for, too
 			c := f.commit
 			f.mu.Unlock()
 			return c, nil
@@ -131,6 +132,7 @@ func (f *File) leave(c *commit) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c.waiters--; c.waiters == 0 {
+		c.givenUp = true
 		c.cancel()
 	}
 }
@@ -216,20 +218,11 @@ func (c *commit) upload() (backends.Entry, error) {
 	}
 	c.meta.BLAKE3 = ""
 	uploader, ok := b.(backends.Uploader)
-	if !ok || c.view.size <= f.store.cfg.PartSize && !c.streamed() {
+	if !ok || c.view.size <= f.store.cfg.PartSize {
+		c.dropUpload() // of a file that was longer once
 		return c.put(b)
 	}
 	return c.multipart(uploader)
-}
-
-// streamed tells whether parts were sent while the file was written.
-func (c *commit) streamed() bool {
-	if c.stream == nil || c.stream.quiet(c.ctx) != nil {
-		return false
-	}
-	c.file.mu.Lock()
-	defer c.file.mu.Unlock()
-	return c.stream.upload != nil
 }
 
 // put makes the object by one request, with its sum.
@@ -288,6 +281,9 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 		}
 		if f.base != nil {
 			f.base = f.store.reader(f, e)
+			if len(f.layers) > 0 { // what it shows behind the end of e is hidden above
+				f.layers[0].under = min(f.layers[0].under, e.Size)
+			}
 		}
 		if c.stream != nil && c.stream == f.stream {
 			f.stream = nil

@@ -258,11 +258,3 @@ func (f *File) forgetUpload(path string) {
 func (f *File) path(suffix string) string {
 	return filepath.Join(f.folder.path, fmt.Sprintf("%s-%d%s", f.store.tag, f.store.lastID.Add(1), suffix))
 }
-
-// last is the end of the bytes that a layer needs of its file.
-func (r ranges) last() int64 {
-	if len(r) == 0 {
-		return 0
-	}
-	return r[len(r)-1].end
-}

@@ -100,3 +100,13 @@ func (r ranges) bytes() int64 {
 	}
 	return n
 }
+
+// lastBefore returns the end of the bytes that lie before end, 0 if there are none.
+func (r ranges) lastBefore(end int64) int64 {
+	for i := len(r) - 1; i >= 0; i-- {
+		if r[i].off < end {
+			return min(end, r[i].end)
+		}
+	}
+	return 0
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,6 +155,9 @@ func (s *Store) load(d *folder, path string) (_ *File, err error) {
 		}
 		f.layers = append(f.layers, l)
 	}
+	if err := checkFiles(f.layers); err != nil {
+		return nil, err
+	}
 	for _, l := range f.layers {
 		s.budget.take(l.paid)
 	}
@@ -170,17 +174,28 @@ func openLayer(d *folder, state layerState) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := file.Stat()
-	if err == nil && info.Size() < valid.last() {
-		err = fmt.Errorf("%s has %d bytes of %d", state.File, info.Size(), valid.last())
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
 	l := &layer{file: file, path: path, valid: valid, size: state.Size, under: state.Under, acked: true}
 	l.paid = valid.bytes()
 	return l, nil
+}
+
+// checkFiles looks whether the files of layers hold the bytes that show. Behind what
+// the layers above show of one, its file may end: it was about to be merged.
+func checkFiles(layers []*layer) error {
+	shown := int64(math.MaxInt64)
+	for i := len(layers) - 1; i >= 0; i-- {
+		l := layers[i]
+		info, err := l.file.Stat()
+		if err != nil {
+			return err
+		}
+		needed := l.valid.lastBefore(shown)
+		if info.Size() < needed {
+			return fmt.Errorf("%s has %d bytes of %d", l.path, info.Size(), needed)
+		}
+		shown = min(shown, l.under)
+	}
+	return nil
 }
 
 // Recovered returns the acknowledged files that former processes left, and that are

@@ -117,6 +117,9 @@ func (st *stream) kick() {
 		for len(st.parts) <= i {
 			st.parts = append(st.parts, sent{})
 		}
+		if st.parts[i].flying {
+			continue // that one is of no use any more; the commit sends the part again
+		}
 		if st.sends[i]++; st.sends[i] > 1+maxResends {
 			st.stopped = true
 			return

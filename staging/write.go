@@ -199,7 +199,11 @@ func (f *File) zero(off, end int64, keepSize bool) (lacks int64, err error) {
 		return held, errRoom
 	}
 	if hole := min(end, f.size); off < hole {
-		if err := punch(l.file, off, hole-off); err != nil {
+		err := reach(l.file, hole)
+		if err == nil {
+			err = punch(l.file, off, hole-off)
+		}
+		if err != nil {
 			f.store.budget.release(held)
 			return 0, full(err)
 		}

@@ -2,6 +2,15 @@ package staging
 
 import "os"
 
+// reach makes a file at least size bytes long.
+func reach(file *os.File, size int64) error {
+	info, err := file.Stat()
+	if err != nil || info.Size() >= size {
+		return err
+	}
+	return file.Truncate(size)
+}
+
 // writeZeros writes zeros, no further than the file reaches.
 func writeZeros(file *os.File, off, n int64) error {
 	info, err := file.Stat()
