@@ -37,6 +37,11 @@ func newCloud(t *testing.T, o mounttest.Options, start func(testing.TB, ...strin
 	if o.Volumes == nil {
 		c.o.Volumes = []mounttest.Volume{c.volume()}
 	}
+	for i := range c.o.Volumes { // a busy machine is not a dead server
+		if v := &c.o.Volumes[i]; v.Patience == 0 {
+			v.Patience, v.Stall = 30*time.Second, 30*time.Second
+		}
+	}
 	c.m = mounttest.StartAt(t, c.o, c.dir, c.data)
 	return c
 }
@@ -218,6 +223,9 @@ func (c *cloud) noLitter(t *testing.T, prefix string) {
 		if !e.IsDir() {
 			want[key] = true
 			return nil
+		}
+		if key == "" {
+			return nil // the volume itself has no marker
 		}
 		want[key+"/"] = false
 		entries, err := os.ReadDir(p)

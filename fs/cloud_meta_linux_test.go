@@ -147,9 +147,10 @@ func TestStateOfAFile(t *testing.T) {
 	c.breakAll(refused(403, "AccessDenied"), writing...)
 	wantErrno(t, "close of what the server refuses", os.WriteFile(c.at("g"), []byte("kept"), 0o644), unix.EACCES)
 	becomes("g", "failed")
-	if list := c.m.Pending(); len(list) != 1 || list[0].Name != "g" || list[0].Reason == "" {
-		t.Errorf("waiting for its upload: %+v, want g with a reason", list)
-	}
+	mounttest.Eventually(t, 5*time.Second, "g is listed as failed, with a reason", func() bool {
+		list := c.m.Pending()
+		return len(list) == 1 && list[0].Name == "g" && list[0].Reason != ""
+	})
 	if got := read(t, c.at("g")); got != "kept" {
 		t.Errorf("what could not be uploaded reads %q", got)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"sd/backends"
+	"sd/cache"
+	"sd/sdpath"
 )
 
 // Modes of what tells none of its own, less the umask of the mount.
@@ -148,9 +150,36 @@ func (n *objectNode) setDirAttr(in *fuse.SetAttrIn) syscall.Errno {
 	if !changeMeta(&m, in) || name == "" {
 		return 0
 	}
-	dir, seg := splitName(name)
-	n.store.remember(dir, seg, "", fact{Meta: m})
+	n.store.setFolderMeta(name, m)
 	return 0
+}
+
+// setFolderMeta notes the attributes of a folder.
+func (s *store) setFolderMeta(name string, m backends.Meta) {
+	dir, seg := splitName(name)
+	s.remember(dir, seg, "", fact{Meta: m})
+	e := backends.Entry{Name: seg, Kind: backends.Dir, Meta: &m}
+	if shown := sdpath.Escape(seg); shown != seg {
+		e.Shown = shown
+	}
+	s.tree.names.Put(s.dirKey(dir), e)
+}
+
+// touch notes that the entries of a folder have changed: a time that somebody had set
+// holds no longer.
+func (s *store) touch(name string) {
+	if name == "" {
+		return
+	}
+	dir, seg := splitName(name)
+	e, state := s.tree.names.Lookup(s.dirKey(dir), sdpath.Escape(seg))
+	if state == cache.Present && (e.Meta == nil || e.Meta.ModTime.IsZero()) {
+		return
+	}
+	if f, ok := s.factOf(context.Background(), dir, seg, ""); ok && !f.Meta.ModTime.IsZero() {
+		f.Meta.ModTime = time.Time{}
+		s.setFolderMeta(name, f.Meta)
+	}
 }
 
 // setAttr changes an object. By a handle, a change of size waits for close(2) with

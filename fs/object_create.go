@@ -99,6 +99,7 @@ func (n *objectNode) newFile(ctx context.Context, dir, seg string, mode uint32) 
 	s.objects.put(o)
 	s.objects.hold(o, true)
 	s.tree.names.Put(s.dirKey(dir), o.shown())
+	s.touch(dir)
 	return o, 0
 }
 
@@ -175,6 +176,7 @@ func (n *objectNode) Mkdir(ctx context.Context, name string, mode uint32, out *f
 		s.remember(dir, seg, "", fact{Meta: m})
 	}
 	s.tree.names.Put(s.dirKey(dir), e)
+	s.touch(dir)
 	return n.child(ctx, dir, &e, s.tree.kernelTTL(), out), 0
 }
 
@@ -204,6 +206,7 @@ func (n *objectNode) Symlink(ctx context.Context, target, name string, out *fuse
 	}
 	s.remember(dir, seg, e.Version, fact{Meta: m})
 	s.tree.names.Put(s.dirKey(dir), e)
+	s.touch(dir)
 	return n.child(ctx, dir, &e, s.tree.kernelTTL(), out), 0
 }
 

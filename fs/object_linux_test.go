@@ -89,7 +89,7 @@ func TestObjectsAreFiles(t *testing.T) {
 			t.Errorf("%s: %d bytes that differ from the %d stored", key, len(got), len(want))
 		}
 		st := lstat(t, at(key))
-		if st.Size != int64(len(want)) || st.Mode != unix.S_IFREG|0o444 || time.Since(time.Unix(st.Mtim.Sec, 0)) > time.Hour {
+		if st.Size != int64(len(want)) || st.Mode != unix.S_IFREG|0o644 || time.Since(time.Unix(st.Mtim.Sec, 0)) > time.Hour {
 			t.Errorf("%s: size %d, mode %o, mtime %v", key, st.Size, st.Mode, time.Unix(st.Mtim.Sec, 0))
 		}
 		buf := make([]byte, 100)
@@ -115,10 +115,10 @@ func TestObjectsAreFiles(t *testing.T) {
 	}
 }
 
-func TestObjectsAreReadOnly(t *testing.T) {
+func TestReadOnlyMount(t *testing.T) {
 	b := newBucket(t, "bucket", testserver.Gofakes3)
 	b.put(t, 10, "file", "dir/file")
-	m := mounttest.Start(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}})
+	m := mounttest.Start(t, mounttest.Options{ReadOnly: true, Volumes: []mounttest.Volume{b.volume()}})
 	at := func(key string) string { return m.Path("s3/bucket", key) }
 	f := at("file")
 	for what, do := range map[string]func() error{

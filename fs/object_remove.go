@@ -102,6 +102,7 @@ func (s *store) forget(o *object) {
 	s.tree.facts.DropFact(s.key, dir, seg)
 	s.tree.names.Remove(s.dirKey(dir), o.label())
 	s.objects.remove(o)
+	s.touch(dir)
 }
 
 // orphaned takes the name of an object whose bytes will not be sent any more: they
@@ -188,6 +189,7 @@ func (s *store) dropFolder(dir, seg, shown string) {
 	s.tree.facts.DropFact(s.key, dir, seg)
 	s.tree.facts.DropFacts(s.key, key)
 	s.tree.dropLitter(s.key, key)
+	s.touch(dir)
 }
 
 // segment gives the own segment of a folder that hangs below n.

@@ -221,6 +221,8 @@ func (m *move) settle(ctx context.Context, o, replaced *object) {
 	s.objects.move(o, m.newDir, m.newSeg)
 	s.tree.names.Remove(s.dirKey(m.dir), m.shown)
 	s.tree.names.Put(s.dirKey(m.newDir), o.shown())
+	s.touch(m.dir)
+	s.touch(m.newDir)
 }
 
 // folder renames a folder with all below it.
@@ -262,7 +264,12 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 	if m.newShown != m.newSeg {
 		entry.Shown = m.newShown
 	}
+	if f, ok := s.factOf(ctx, m.newDir, m.newSeg, ""); ok {
+		entry.Meta = &f.Meta
+	}
 	s.tree.names.Put(s.dirKey(m.newDir), entry)
+	s.touch(m.dir)
+	s.touch(m.newDir)
 	return 0
 }
 

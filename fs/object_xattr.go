@@ -188,7 +188,6 @@ func (n *objectNode) changeXattrs(ctx context.Context, do func(map[string][]byte
 		m = *known
 	}
 	m.Xattrs = attrs
-	dir, seg := splitName(name)
-	n.store.remember(dir, seg, "", fact{Meta: m})
+	n.store.setFolderMeta(name, m)
 	return 0
 }
