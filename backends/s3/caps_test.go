@@ -27,6 +27,7 @@ func deaf(r *http.Request) bool {
 // TestCapabilities asks servers of all kinds what they heed, and checks that nothing is
 // left behind.
 func TestCapabilities(t *testing.T) {
+	t.Parallel()
 	versity, fake := testserver.Versitygw(t, bucket), testserver.Gofakes3(t, bucket)
 	pass := func(*http.Request) bool { return false }
 	for _, tt := range []struct {
@@ -76,6 +77,7 @@ func TestCapabilities(t *testing.T) {
 // TestConditionsOfADeafServer looks before it writes, so conditions hold but for what
 // happens in between.
 func TestConditionsOfADeafServer(t *testing.T) {
+	t.Parallel()
 	refuse := netproxy.Fault{Kind: netproxy.Status, Status: http.StatusNotImplemented}
 	for _, tt := range []struct {
 		name  string
@@ -134,6 +136,7 @@ func TestConditionsOfADeafServer(t *testing.T) {
 
 // TestNoProbe asks nothing of a server that is only read, or where writing is refused.
 func TestNoProbe(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, testserver.Gofakes3, nil)
 	l.server.MustPut(t, bucket, "file", "text")
 	if _, _, err := read(t.Context(), l, "file", "", 0, -1); err != nil {
@@ -156,6 +159,7 @@ func TestNoProbe(t *testing.T) {
 
 // TestProbeAfterTheFirstWrite learns in the background, and spares a request from then on.
 func TestProbeAfterTheFirstWrite(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, testserver.Versitygw, nil)
 	for i, want := range []map[string]int{{"HEAD": 1, "PUT": 1}, {"PUT": 1}} {
 		l.faults.Forget()
@@ -180,6 +184,7 @@ func TestProbeAfterTheFirstWrite(t *testing.T) {
 
 // TestProbeTidiesUp is stopped in its middle.
 func TestProbeTidiesUp(t *testing.T) {
+	t.Parallel()
 	server := testserver.Gofakes3(t, bucket)
 	ctx, cancel := context.WithCancel(t.Context())
 	var puts atomic.Int32

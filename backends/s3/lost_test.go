@@ -15,6 +15,7 @@ import (
 // TestLostAnswers has the server do what it is asked for and loses its first answer.
 // The second request is refused by its own condition, and that is no failure.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, bucket)
 	when := time.Unix(1_700_000_000, 5_000_000)
 	put := func(b *Backend, name, content string, m backends.Meta, c backends.Cond) (backends.Entry, error) {
@@ -94,6 +95,7 @@ func TestLostAnswers(t *testing.T) {
 // TestOthersWorkIsNotOurs has somebody else write before us; each write must say so, also
 // when its answer was lost and when the bytes are the same.
 func TestOthersWorkIsNotOurs(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, bucket)
 	for _, tt := range []struct {
 		name, theirs, ours string
@@ -126,6 +128,7 @@ func TestOthersWorkIsNotOurs(t *testing.T) {
 
 // TestLateErrors are answers that begin as a success and end as none.
 func TestLateErrors(t *testing.T) {
+	t.Parallel()
 	const late = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InternalError</Code><Message>late</Message></Error>`
 	server := testserver.Versitygw(t, bucket)
 	server.MustPut(t, bucket, "src", "source")

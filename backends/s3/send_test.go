@@ -17,6 +17,7 @@ import (
 // TestBodiesAreChecked changes a byte on the way. The server must notice, whether it is
 // once, and then sending again helps, or always. No body is signed.
 func TestBodiesAreChecked(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, bucket)
 	text := content(200_000)
 	for _, tt := range []struct {
@@ -25,6 +26,7 @@ func TestBodiesAreChecked(t *testing.T) {
 	}{{"once", 1}, {"always", 1 << 30}} {
 		for _, what := range []string{"PUT", "PART"} {
 			t.Run(what+" "+tt.name, func(t *testing.T) {
+				t.Parallel()
 				var mu sync.Mutex
 				left := tt.times
 				b := open(t, middle(t, server.URL, func(r *http.Request) bool {
@@ -85,6 +87,7 @@ func write(t *testing.T, b *Backend, what, name, text string) error {
 
 // TestServersWithoutChecksums refuse the header once; from then on bodies are signed.
 func TestServersWithoutChecksums(t *testing.T) {
+	t.Parallel()
 	for _, refusal := range []netproxy.Fault{
 		{Kind: netproxy.Status, Status: 501},
 		{Kind: netproxy.Status, Status: 400, Code: "XAmzContentSHA256Mismatch"},
@@ -120,6 +123,7 @@ func TestServersWithoutChecksums(t *testing.T) {
 
 // TestBodiesOfANewLogin are sent from their beginning after the server refused the keys.
 func TestBodiesOfANewLogin(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, testserver.Versitygw, nil)
 	names(t, l, "")
 	l.mu.Lock()

@@ -18,6 +18,7 @@ const page = 5
 func TestSuite(t *testing.T) {
 	patient := func(c *Config) { c.PageSize, c.Patience, c.Stall = page, 20*time.Second, 20*time.Second }
 	t.Run("versitygw", func(t *testing.T) {
+		t.Parallel()
 		server := testserver.Versitygw(t)
 		backendtest.Run(t, func(t *testing.T) backends.Backend {
 			return open(t, server.URL, func(c *Config) { patient(c); c.Bucket = fresh(t, server) })
@@ -34,6 +35,7 @@ func TestSuite(t *testing.T) {
 		})
 	})
 	t.Run("gofakes3", func(t *testing.T) {
+		t.Parallel()
 		server := testserver.Gofakes3(t)
 		backendtest.Run(t, func(t *testing.T) backends.Backend {
 			return open(t, server.URL, func(c *Config) { patient(c); c.Bucket = fresh(t, server) })

@@ -16,8 +16,9 @@ import (
 
 // TestWriteErrors asks for the right sentinel of each write that is refused.
 func TestWriteErrors(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, bucket)
-	server.MustPut(t, bucket, "src", "source")
+	server.MustPut(t, bucket, "src", "source", "dst", "present")
 	absent, version := backends.Cond{Absent: true}, backends.Cond{Version: "v"}
 	do := map[string]func(*lab, backends.Cond) error{
 		"PUT": func(l *lab, c backends.Cond) error {
@@ -93,6 +94,7 @@ func TestWriteErrors(t *testing.T) {
 
 // TestLongNames is what servers say about names they cannot hold.
 func TestLongNames(t *testing.T) {
+	t.Parallel()
 	for name, server := range map[string]*testserver.Server{"versitygw": testserver.Versitygw(t, bucket), "gofakes3": testserver.Gofakes3(t, bucket)} {
 		b := open(t, server.URL, nil)
 		for _, key := range []string{strings.Repeat("n", 300), strings.Repeat("d/", 300) + "x", strings.Repeat("d/", 600) + "x"} {
@@ -119,7 +121,10 @@ func errText(err error) string {
 // TestStalledUploads are cut off and sent again, each part by itself; the last is not
 // waited for beyond patience.
 func TestStalledUploads(t *testing.T) {
-	l := newLab(t, testserver.Versitygw, func(c *Config) { c.Capabilities = &heedful })
+	t.Parallel()
+	l := newLab(t, testserver.Versitygw, func(c *Config) {
+		c.Capabilities, c.Stall, c.Patience = &heedful, 300*time.Millisecond, 1500*time.Millisecond
+	})
 	l.faults.Script(netproxy.Rule{Op: "PART", Times: 2, Fault: netproxy.Fault{Kind: netproxy.StallHead}})
 	if err := write(t, l.Backend, "PART", "file", content(100_000)); err != nil {
 		t.Fatal(err)
