@@ -56,7 +56,7 @@ func writePage(name string, m machine, o options, parts map[string][]*grid) erro
 			text = part(m, o, parts[s.name])
 		}
 		if text != "" {
-			fmt.Fprintf(&b, "\n%s\n%s%s\n", begin, text, end)
+			fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", begin, strings.Trim(text, "\n"), end)
 		}
 	}
 	fmt.Fprintf(&b, "\n## Remarks\n\n%s\n%s%s\n", remarksBegin, between(string(old), remarksBegin, remarksEnd), remarksEnd)

@@ -34,7 +34,7 @@ type workload struct {
 }
 
 // workloads are the names for -only.
-var workloads = []string{"read", "random", "readers", "list", "queue", "find", "write", "small", "append", "rename", "tar", "clone"}
+var workloads = []string{"read", "random", "list", "ls", "readers", "queue", "find", "write", "small", "append", "rename", "tar", "clone"}
 
 // s3 measures buckets at a distance, against the peers that also show them as files.
 func (b *bench) s3(ctx context.Context) ([]*grid, error) {
@@ -60,7 +60,7 @@ func (b *bench) s3(ctx context.Context) ([]*grid, error) {
 	goals.note("`*` the time (%s s, for large writes %.0f s) was over first: the rate until then; `>` the same for a time. Such a peer is measured once", limit, 3*b.limit().Seconds())
 
 	all := []workload{
-		d.readLarge(goals, more), d.readRandom(goals), d.listLarge(goals), d.readSmall(goals), d.readQueue(goals),
+		d.readLarge(goals, more), d.readRandom(goals), d.listLarge(goals), d.runLs(more), d.readSmall(goals), d.readQueue(goals),
 		d.find(goals), d.writeLarge(goals, more), d.writeSmall(goals, more),
 		d.appendBytes(more), d.renameFolder(more), d.unpack(more), d.clone(more),
 	}

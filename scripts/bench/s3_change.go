@@ -88,7 +88,7 @@ func (s *site) compareAppended(ctx context.Context, size int64, line []byte) err
 func (d *distance) renameFolder(more *grid) workload {
 	n := pick(d.bench, 1000, 100)
 	took := more.measure(fmt.Sprintf("rename a folder of %s objects, s", figure(float64(n))), "", nil)
-	asked := more.measure("requests of it", "", nil)
+	asked := more.measure("requests of this rename", "", nil)
 	return workload{
 		name: "rename", bucket: changeBucket, rows: []*row{took, asked},
 		prepare: func(ctx context.Context, s *site) error {
@@ -136,9 +136,10 @@ func (s *site) compareRenamed(n int) error {
 func (d *distance) unpack(more *grid) workload {
 	files, folders := pick(d.bench, 500, 60), pick(d.bench, 20, 4)
 	rate := more.measure(fmt.Sprintf("tar -x of %d files of 4 KiB in %d folders until durable, files/s", files, folders), "", nil)
+	asked := more.measure("requests for each of these files", "", nil)
 	key := func(i int) string { return fmt.Sprintf("folder-%02d/%s", i%folders, smallName(i)) }
 	return workload{
-		name: "tar", bucket: writeBucket, rows: []*row{rate}, prepare: emptySite,
+		name: "tar", bucket: changeBucket, rows: []*row{rate, asked}, prepare: emptySite,
 		measure: func(ctx context.Context, s *site, c contender, m *mounted) error {
 			archive := d.work.path("data", "small.tar")
 			if err := packSmall(archive, files, folders, key); err != nil {
@@ -159,8 +160,9 @@ func (d *distance) unpack(more *grid) workload {
 			for o.n = 0; o.n < int64(files) && s.whole(key(int(o.n)), 4096); o.n++ {
 			}
 			rate.add(c.name, o.rate())
-			if o.cut {
+			if asked.add(c.name, float64(s.faults.Count(""))/float64(max(1, o.n))); o.cut {
 				rate.mark(c.name)
+				asked.mark(c.name)
 			}
 			return nil
 		},
@@ -206,8 +208,9 @@ func command(ctx context.Context, name string, args ...string) error {
 func (d *distance) clone(more *grid) workload {
 	files := pick(d.bench, 60, 20)
 	took := more.measure(fmt.Sprintf("git clone of %d files, s", files), "", nil)
+	asked := more.measure("requests of this clone", "", nil)
 	return workload{
-		name: "clone", bucket: writeBucket, rows: []*row{took}, prepare: emptySite,
+		name: "clone", bucket: changeBucket, rows: []*row{took, asked}, prepare: emptySite,
 		measure: func(ctx context.Context, s *site, c contender, m *mounted) error {
 			repository, err := d.makeRepository(ctx, files)
 			if err != nil {
@@ -224,8 +227,9 @@ func (d *distance) clone(more *grid) workload {
 				return err
 			}
 			took.add(c.name, o.took.Seconds())
-			if o.cut {
+			if asked.add(c.name, float64(s.faults.Count(""))); o.cut {
 				took.mark(c.name)
+				asked.mark(c.name)
 				return nil
 			}
 			_, err = within(ctx, m, 3*d.limit(), func(ctx context.Context, _ *atomic.Int64) error {

@@ -49,6 +49,29 @@ func (d *distance) listLarge(goals *grid) workload {
 	}
 }
 
+// runLs runs ls(1) itself, which also asks for the security attributes of each file.
+func (d *distance) runLs(more *grid) workload {
+	took := more.measure(fmt.Sprintf("ls -l as a program, %s objects, cold, s", figure(float64(d.objects()))), "", nil)
+	return workload{
+		name: "ls", bucket: manyBucket, rows: []*row{took},
+		measure: func(ctx context.Context, s *site, c contender, m *mounted) error {
+			if err := rest(ctx, s); err != nil {
+				return err
+			}
+			o, err := within(ctx, m, d.limit(), func(ctx context.Context, _ *atomic.Int64) error {
+				return command(ctx, "ls", "-l", m.dir)
+			})
+			if err != nil {
+				return err
+			}
+			if took.add(c.name, o.took.Seconds()); o.cut {
+				took.mark(c.name)
+			}
+			return nil
+		},
+	}
+}
+
 // lists is how many pages of listings were asked for.
 func (s *site) lists() float64 { return float64(s.faults.Count("LIST") + s.faults.Count("LISTV1")) }
 
