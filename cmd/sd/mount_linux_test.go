@@ -88,7 +88,7 @@ func TestMountAndUmount(t *testing.T) {
 		t.Errorf("got %+v", mounts)
 	}
 	s.must("status").want(t, 0, mountpoint+"  library default", "")
-	s.must("doctor").want(t, 0, mountpoint+" answers in", "")
+	s.healthy().want(t, 0, mountpoint+" answers in", "")
 
 	s.run("mount", mountpoint).want(t, 1, "", "mounted already, by sd with pid "+strconv.Itoa(pid))
 	s.run("mount", filepath.Dir(file)).want(t, 1, "", "not empty (it has a.txt)")

@@ -24,6 +24,19 @@ func TestWrongUse(t *testing.T) {
 		{"mount --umask 9", 2, "octal"},
 		{"mount --metadata-ttl -1s", 2, "negative"},
 		{"mount --uid -1", 2, "--uid"},
+		{"mount --staging-size 1k", 2, "at least"},
+		{"mount --staging-size some", 2, "256M"},
+		{"mount --disk-cache-size 1k", 2, "at least"},
+		{"mount --drain -1s", 2, "negative"},
+		{"mount --drain soon", 2, "--drain"},
+		{"mount --metrics nowhere", 2, "PORT"},
+		{"mount --metrics 127.0.0.1:http", 2, "PORT"},
+		{"mount --read-only --write-back", 2, "only one of"},
+		{"umount --timeout -1s", 2, "negative"},
+		{"umount --timeout 1s --now", 2, "only one of"},
+		{"umount --now --lazy", 2, "only one of"},
+		{"refresh", 2, "missing: PATH"},
+		{"refresh s3://nope", 1, "sd volume add-cloud"},
 		{"umount a b", 2, `unexpected "b"`},
 		{"umount", 1, "nothing is mounted"},
 		{"umount /etc", 1, "not mounted"},
@@ -107,7 +120,7 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"", "mount", "umount", "status", "doctor", "library", "library create", "library list", "library switch",
 		"library info", "device", "device list", "device rename", "volume", "volume list", "volume add-cloud",
-		"volume remove-cloud", "volume test", "ls", "cat", "stat", "path", "resolve", "completion", "version",
+		"volume remove-cloud", "volume test", "refresh", "ls", "cat", "stat", "path", "resolve", "completion", "version",
 	} {
 		r := s.must(append(strings.Fields(command), "--help")...)
 		if !strings.Contains(r.out, "Usage:") {

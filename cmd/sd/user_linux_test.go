@@ -22,7 +22,7 @@ func TestOrdinaryUser(t *testing.T) {
 	s.must("device", "rename", "laptop")
 	s.must("cat", mountpoint+"/local/laptop"+s.home+"/a.txt").want(t, 0, "mine", "")
 	s.must("status").want(t, 0, "served by the process", "")
-	s.must("doctor").want(t, 0, "/usr/bin/fusermount3", "")
+	s.healthy().want(t, 0, "/usr/bin/fusermount3", "")
 	s.run("cat", mountpoint+"/local/laptop/etc/shadow").want(t, 1, "", "permission denied")
 	s.must("umount").want(t, 0, "unmounted "+mountpoint, "")
 }

@@ -14,8 +14,13 @@ import (
 // addBucket adds bucket of server as a volume of that name.
 func (s *sandbox) addBucket(server *testserver.Server, name, bucket string) {
 	s.t.Helper()
+	s.addBucketAt(server.URL, name, bucket)
+}
+
+func (s *sandbox) addBucketAt(url, name, bucket string) {
+	s.t.Helper()
 	s.runWith(testserver.SecretKey+"\n", nil, "volume", "add-cloud", name, "--service", "s3", "--bucket", bucket,
-		"--endpoint", server.URL, "--access-key-id", testserver.AccessKey, "--secret-stdin").want(s.t, 0, "added", "")
+		"--endpoint", url, "--access-key-id", testserver.AccessKey, "--secret-stdin").want(s.t, 0, "added", "")
 }
 
 func TestVolumes(t *testing.T) {
@@ -31,7 +36,7 @@ func TestVolumes(t *testing.T) {
 	s.must("volume", "list").want(t, 0, "s3://photos", "")
 	s.must("volume", "test", "pics").want(t, 0, "s3://photos answers in", "")
 	s.must("volume", "test", "s3://photos").want(t, 0, "answers", "")
-	s.must("doctor").want(t, 0, "volume pics: s3://photos answers", "")
+	s.healthy().want(t, 0, "volume pics: s3://photos answers", "")
 
 	// The same once more is refused, and the key of the first stays.
 	s.runWith("another secret\n", nil, "volume", "add-cloud", "again", "--service", "s3", "--bucket", "photos",
