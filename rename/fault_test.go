@@ -3,8 +3,10 @@ package rename
 import (
 	"context"
 	"errors"
+	"io"
 	iofs "io/fs"
 	"maps"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -185,6 +187,28 @@ func TestChangedSource(t *testing.T) {
 		r.want(files)
 		r.wantNothingPending()
 	})
+}
+
+// filled is a store with a marker that has bytes.
+type filled struct{ objects }
+
+func (s filled) Get(ctx context.Context, name, version string, off, n int64) (io.ReadCloser, backends.Entry, error) {
+	if name == "d/made/" {
+		return http.NoBody, backends.Entry{Name: name, Size: 5, Version: "v"}, nil
+	}
+	return s.objects.Get(ctx, name, version, off, n)
+}
+
+// A marker with bytes is not replaced by one without.
+func TestFilledMarker(t *testing.T) {
+	r := newRig(t)
+	r.fill(map[string]string{"d/": "", "d/made/": "", "d/made/in": "1", "d/empty/": ""})
+	err := r.Dir(t.Context(), volume, filled{r.store}, "d", "e", nil)
+	var kept *KeptError
+	if !errors.As(err, &kept) || kept.Count != 1 || kept.Names[0] != "d/made/" {
+		t.Errorf("got %v, want that d/made/ stays", err)
+	}
+	r.want(map[string]string{"d/": "", "d/made/": "", "e/": "", "e/made/": "", "e/made/in": "1", "e/empty/": ""})
 }
 
 // TestUnfinished has the removal of the old tree fail. The rename holds, and the rest

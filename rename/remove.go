@@ -18,6 +18,17 @@ import (
 func (j *Journal) removeTree(ctx context.Context, v tree, t *task, known []int64, step func()) (*KeptError, error) {
 	var mu sync.Mutex
 	var stays *KeptError
+	stay := func(name string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if stays == nil {
+			stays = &KeptError{}
+		}
+		if stays.Count++; len(stays.Names) < maxNamed {
+			stays.Names = append(stays.Names, name)
+			slices.Sort(stays.Names)
+		}
+	}
 	group, dispatch := errgroup.WithContext(ctx)
 	group.SetLimit(j.cfg.Parallel)
 	remove := func(index int, r record) error {
@@ -40,15 +51,7 @@ func (j *Journal) removeTree(ctx context.Context, v tree, t *task, known []int64
 				return err
 			}
 			_ = t.add(record{kind: kept, index: index})
-			mu.Lock()
-			defer mu.Unlock()
-			if stays == nil {
-				stays = &KeptError{}
-			}
-			if stays.Count++; len(stays.Names) < maxNamed {
-				stays.Names = append(stays.Names, name)
-				slices.Sort(stays.Names)
-			}
+			stay(name)
 			return nil
 		})
 		return dispatch.Err()
@@ -62,10 +65,33 @@ func (j *Journal) removeTree(ctx context.Context, v tree, t *task, known []int64
 	if first := group.Wait(); first != nil || err != nil {
 		return stays, cmpErr(first, err)
 	}
-	return stays, j.markers(ctx, t, true, func(_ int, r record) error {
+	err = j.markers(ctx, t, true, func(_ int, r record) error {
 		defer step()
-		return rmdir(ctx, v, below(t.header.From, r.name))
+		name := below(t.header.From, r.name)
+		filled, err := hasBytes(ctx, v, name)
+		if err != nil {
+			return err
+		}
+		if filled {
+			stay(name + "/")
+			return nil
+		}
+		return rmdir(ctx, v, name)
 	})
+	return stays, err
+}
+
+// hasBytes tells whether the marker of a folder is more than that: an object whose key
+// ends in a slash, with bytes that a new marker does not have.
+func hasBytes(ctx context.Context, b backends.Backend, dir string) (bool, error) {
+	r, e, err := b.Get(ctx, dir+"/", "", 0, 0)
+	switch {
+	case err == nil:
+		return e.Kind != backends.Dir && e.Size > 0, r.Close()
+	case sure(err): // the store knows no such objects
+		return false, nil
+	}
+	return false, err
 }
 
 // rmdir removes the marker of a folder in which nothing is left.
