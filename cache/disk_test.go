@@ -182,6 +182,11 @@ func TestDiskCapHolds(t *testing.T) {
 	close(stop)
 	watch.Wait()
 	flush(c)
+	for _, name := range []string{"u", "v", "x", "y"} { // more than fits: the last ones stay
+		s := &store{t: t, name: name, size: 2 * mib}
+		readWhole(t, c, s)
+		stores = append(stores, s)
+	}
 	got := c.Stats().Disk
 	if got.Evictions == 0 || got.Hits == 0 || got.Bad != 0 || got.Off != "" {
 		t.Errorf("stats: %+v", got)
@@ -189,12 +194,7 @@ func TestDiskCapHolds(t *testing.T) {
 	if _, files := lies(t, c); files != got.Files {
 		t.Errorf("%d files on disk, %d are known", files, got.Files)
 	}
-	for _, name := range []string{"x", "y"} { // the last ones stay
-		s := &store{t: t, name: name, size: 2 * mib}
-		readWhole(t, c, s)
-		stores = append(stores, s)
-	}
-	for _, s := range stores[40:] {
+	for _, s := range stores[42:] {
 		if f := s.file(); !c.disk.has(&f) {
 			t.Errorf("%s was evicted before older ones", s.name)
 		}
