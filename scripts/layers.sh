@@ -31,7 +31,7 @@ cmd/sd                 internal/*
 cache                  backends/* internal/*
 staging                backends/* internal/*
 rename                 backends/* internal/*
-backends/*             backends/* internal/*
+backends/*             backends/* internal/* sdpath
 '
 # MODULE: its only importers.
 owners='
@@ -43,6 +43,7 @@ github.com/zalando/go-keyring   secrets
 filippo.io/age                  secrets
 lukechampine.com/blake3         staging
 github.com/spf13/               cmd/sd
+github.com/prometheus/          cmd/sd
 '
 # PACKAGE: the only modules that it may import.
 pure='
