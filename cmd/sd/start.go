@@ -30,6 +30,7 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (_
 		return nil, nil, err
 	}
 	s := &server{log: log, ending: newEnding(opts.drain)}
+	s.life, s.die = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -39,6 +40,7 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (_
 		return nil, nil, err
 	}
 	s.places.library.LogTo(log)
+	s.beside.Go(func() { s.warmUp(s.life) }) // while the rest is brought up
 	if s.metrics, err = listenMetrics(opts.metrics); err != nil {
 		return nil, nil, err
 	}
@@ -138,7 +140,6 @@ func (s *server) treeConfig(opts mountOptions) fs.Config {
 
 // begin starts what goes on beside the tree. It ends with s.life.
 func (s *server) begin() {
-	s.life, s.die = context.WithCancel(context.Background())
 	if s.staging != nil {
 		s.staging.Start()
 	}
@@ -149,7 +150,6 @@ func (s *server) begin() {
 			}
 		})
 	}
-	s.beside.Go(func() { s.warmUp(s.life) })
 	s.metrics.serve(s)
 }
 
@@ -157,9 +157,7 @@ func (s *server) begin() {
 // stays on the disk.
 func (s *server) close() error {
 	var errs []error
-	if s.die != nil {
-		s.die()
-	}
+	s.die()
 	s.beside.Wait()
 	s.metrics.close()
 	if s.renames != nil {
