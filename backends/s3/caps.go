@@ -18,13 +18,11 @@ type capabilities struct {
 	known atomic.Pointer[backends.Capabilities]
 	key   atomic.Pointer[string] // what the probe writes; listings leave it out
 
-	mu      sync.Mutex
-	asking  chan struct{} // closed when the probe that runs has ended; nil if none does
-	err     error         // of the last one
-	tried   bool
-	ctx     context.Context
-	cancel  context.CancelFunc
 	running sync.WaitGroup
+
+	mu    sync.Mutex
+	probe *probing // the one that runs
+	tried bool     // there was one, or none shall be
 }
 
 func (k *capabilities) init(known *backends.Capabilities) {
@@ -32,15 +30,13 @@ func (k *capabilities) init(known *backends.Capabilities) {
 		given := *known
 		k.known.Store(&given)
 	}
-	k.ctx, k.cancel = context.WithCancel(context.Background())
 }
 
-// stop ends a probe in the background and waits for it.
+// stop waits for a probe in the background.
 func (k *capabilities) stop() {
 	k.mu.Lock()
 	k.tried = true
 	k.mu.Unlock()
-	k.cancel()
 	k.running.Wait()
 }
 
@@ -90,57 +86,50 @@ func (b *Backend) learnAfter(conditional bool) {
 	if b.caps.tried {
 		return
 	}
-	b.caps.tried = true
-	b.caps.running.Go(func() { _, _ = b.Capabilities(b.caps.ctx) })
+	b.caps.begin(b)
 }
 
-// Capabilities probes the server, unless that was done. Others wait for the same probe.
+// Capabilities probes the server, unless that was done. Others wait for the same probe,
+// which goes on and tidies up when nobody waits for it any more.
 func (b *Backend) Capabilities(ctx context.Context) (backends.Capabilities, error) {
-	for {
-		if known := b.caps.known.Load(); known != nil {
-			return *known, nil
-		}
-		b.caps.mu.Lock()
-		if b.caps.known.Load() != nil {
-			b.caps.mu.Unlock()
-			continue
-		}
-		other := b.caps.asking
-		if other == nil {
-			b.caps.asking = make(chan struct{})
-		}
-		b.caps.tried = true
-		b.caps.mu.Unlock()
-		if other == nil {
-			return b.ask(ctx)
-		}
-		select {
-		case <-other:
-		case <-ctx.Done():
-			return backends.Capabilities{}, pathError("probe", "", ctx.Err())
-		}
-		b.caps.mu.Lock()
-		err := b.caps.err
-		b.caps.mu.Unlock()
-		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			return backends.Capabilities{}, err
-		}
+	b.caps.mu.Lock()
+	known := b.caps.known.Load()
+	if known == nil {
+		b.caps.begin(b)
+	}
+	p := b.caps.probe
+	b.caps.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	select {
+	case <-p.done:
+		return p.found, p.err
+	case <-ctx.Done():
+		return backends.Capabilities{}, pathError("probe", "", ctx.Err())
 	}
 }
 
-// ask runs the probe that the caller has the place for.
-func (b *Backend) ask(ctx context.Context) (backends.Capabilities, error) {
-	found, err := b.probeConditions(ctx)
-	err = pathError("probe", "", err)
-	if err == nil {
-		b.caps.known.Store(&found)
+// begin starts a probe unless one runs. It needs k.mu.
+func (k *capabilities) begin(b *Backend) {
+	k.tried = true
+	if k.probe != nil {
+		return
 	}
-	b.caps.mu.Lock()
-	defer b.caps.mu.Unlock()
-	b.caps.err = err
-	close(b.caps.asking)
-	b.caps.asking = nil
-	return found, err
+	p := newProbe(b)
+	k.probe = p
+	k.key.Store(&p.key)
+	k.running.Go(func() {
+		// Requests that were cut off could still be served after the probe has tidied up, so
+		// it is not: each of them has its own deadline.
+		p.run(context.Background())
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.probe = nil; p.err == nil {
+			k.known.Store(&p.found)
+		}
+		close(p.done)
+	})
 }
 
 // holds tells whether a condition holds now.

@@ -46,7 +46,7 @@ func TestCapabilities(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := open(t, middle(t, tt.server.URL, tt.change), nil)
+			b := open(t, middle(t, tt.server.URL, tt.change), calm)
 			var all sync.WaitGroup
 			found := make([]backends.Capabilities, 8)
 			for i := range found {
@@ -67,7 +67,7 @@ func TestCapabilities(t *testing.T) {
 			if c, err := b.Capabilities(t.Context()); err != nil || c != found[7] || b.Stats().Requests["PROBE"] != asked || asked > 16 {
 				t.Errorf("got %+v, %v after %d requests, want one probe of few", c, err, b.Stats().Requests["PROBE"])
 			}
-			if left := names(t, open(t, tt.server.URL, nil), ""); len(left) != 0 {
+			if left := names(t, open(t, tt.server.URL, calm), ""); len(left) != 0 {
 				t.Errorf("the probe left %q", left)
 			}
 		})
@@ -94,7 +94,7 @@ func TestConditionsOfADeafServer(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newLab(t, testserver.Gofakes3, nil)
+			l := newLab(t, testserver.Gofakes3, calm)
 			if tt.fault != nil {
 				l.faults.ScriptFunc(tt.fault)
 			}
@@ -137,7 +137,7 @@ func TestConditionsOfADeafServer(t *testing.T) {
 // TestNoProbe asks nothing of a server that is only read, or where writing is refused.
 func TestNoProbe(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Gofakes3, nil)
+	l := newLab(t, testserver.Gofakes3, calm)
 	l.server.MustPut(t, bucket, "file", "text")
 	if _, _, err := read(t.Context(), l, "file", "", 0, -1); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestNoProbe(t *testing.T) {
 // TestProbeAfterTheFirstWrite learns in the background, and spares a request from then on.
 func TestProbeAfterTheFirstWrite(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Versitygw, nil)
+	l := newLab(t, testserver.Versitygw, calm)
 	for i, want := range []map[string]int{{"HEAD": 1, "PUT": 1}, {"PUT": 1}} {
 		l.faults.Forget()
 		before := l.Stats().Requests
@@ -182,7 +182,7 @@ func TestProbeAfterTheFirstWrite(t *testing.T) {
 	}
 }
 
-// TestProbeTidiesUp is stopped in its middle.
+// TestProbeTidiesUp is left alone in its middle.
 func TestProbeTidiesUp(t *testing.T) {
 	t.Parallel()
 	server := testserver.Gofakes3(t, bucket)
@@ -193,14 +193,15 @@ func TestProbeTidiesUp(t *testing.T) {
 			cancel()
 		}
 		return false
-	}), nil)
+	}), calm)
 	if _, err := b.Capabilities(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
-	if left := names(t, open(t, server.URL, nil), ""); len(left) != 0 {
+	b.Close()
+	if left := names(t, open(t, server.URL, calm), ""); len(left) != 0 {
 		t.Errorf("the probe left %q", left)
 	}
 	if _, err := b.Capabilities(t.Context()); err != nil {
-		t.Errorf("asked again: %v", err)
+		t.Errorf("got %v, want what the probe found", err)
 	}
 }

@@ -82,7 +82,7 @@ func FuzzMeta(f *testing.F) {
 // TestForeignMetadata survives a change of ours, as far as S3 lets it.
 func TestForeignMetadata(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Versitygw, func(c *Config) { c.MaxCopy = 1000 })
+	l := newLab(t, testserver.Versitygw, func(c *Config) { calm(c); c.MaxCopy = 1000 })
 	c, err := l.connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestForeignMetadata(t *testing.T) {
 // TestContentTypes are by the name's end where nobody says another.
 func TestContentTypes(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Versitygw, nil)
+	l := newLab(t, testserver.Versitygw, calm)
 	for name, want := range map[string]string{"page.html": "text/html; charset=utf-8", "a.b/picture.png": "image/png"} {
 		if err := write(t, l.Backend, "PUT", name, "x"); err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func TestContentTypes(t *testing.T) {
 // TestLargeCopies go in parts, and so does a copy onto itself.
 func TestLargeCopies(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Versitygw, func(c *Config) { c.MaxCopy = 1000 })
+	l := newLab(t, testserver.Versitygw, func(c *Config) { calm(c); c.MaxCopy = 1000 })
 	text := content(11 << 20)
 	l.server.MustPut(t, bucket, "src", text)
 	src, err := l.Stat(t.Context(), "src")

@@ -28,20 +28,27 @@ type probing struct {
 	b   *Backend
 	key string
 
+	done chan struct{} // closed when found and err are there to read
+
 	mu    sync.Mutex
 	found backends.Capabilities
-	err   error // of the kind that leaves a question open
+	err   error // says that it could not be found out now
 }
 
-// probeConditions asks the server, each verb by a request that it must refuse. An error
-// says that it could not be found out now.
-func (b *Backend) probeConditions(ctx context.Context) (backends.Capabilities, error) {
-	p := &probing{b: b, key: probeName + strings.ToLower(rand.Text())}
-	b.caps.key.Store(&p.key)
-	defer p.remove(ctx) // also if the answer to the first request was lost
-	if err := p.put(ctx, nil, nil); err != nil {
-		return backends.Capabilities{}, err
+func newProbe(b *Backend) *probing {
+	return &probing{b: b, key: probeName + strings.ToLower(rand.Text()), done: make(chan struct{})}
+}
+
+// run asks the server, each verb by a request that it must refuse.
+func (p *probing) run(ctx context.Context) {
+	defer func() { p.err = pathError("probe", "", p.err) }()
+	if p.err = p.put(ctx, nil, nil); p.err != nil {
+		if !errors.Is(p.err, iofs.ErrPermission) {
+			p.remove(ctx) // its answer may have been lost
+		}
+		return
 	}
+	defer p.remove(ctx)
 	star, wrong, found := aws.String("*"), aws.String(wrongTag), &p.found
 	var all sync.WaitGroup
 	all.Go(func() { p.learn(&found.PutAbsent, p.put(ctx, nil, star)) })
@@ -53,7 +60,6 @@ func (b *Backend) probeConditions(ctx context.Context) (backends.Capabilities, e
 	all.Wait()
 	// Last, because it may succeed.
 	p.learn(&found.RemoveVersion, p.delete(ctx, wrong))
-	return p.found, p.err
 }
 
 // learn draws the conclusion from the outcome of a request that should be refused.
@@ -64,8 +70,7 @@ func (p *probing) learn(heeds *bool, err error) {
 	case err == nil: // the condition was ignored
 	case statusIs(err, http.StatusPreconditionFailed):
 		*heeds = true
-	case errors.Is(err, backends.ErrOffline), errors.Is(err, iofs.ErrPermission), errors.Is(err, context.Canceled),
-		errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, backends.ErrOffline), errors.Is(err, iofs.ErrPermission):
 		p.err = err
 	}
 }
@@ -103,11 +108,6 @@ func (p *probing) upload(ctx context.Context) {
 		p.learn(new(bool), err)
 		return
 	}
-	defer func() {
-		if ctx.Err() != nil {
-			p.abort(context.WithoutCancel(ctx), u)
-		}
-	}()
 	tag, err := p.copyPart(ctx, u)
 	p.mu.Lock()
 	p.found.CopyPart = err == nil
@@ -198,5 +198,4 @@ func (p *probing) delete(ctx context.Context, ifMatch *string) error {
 	})
 }
 
-// remove takes the object away, also when the probe was given up.
-func (p *probing) remove(ctx context.Context) { _ = p.delete(context.WithoutCancel(ctx), nil) }
+func (p *probing) remove(ctx context.Context) { _ = p.delete(ctx, nil) }

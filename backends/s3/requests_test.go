@@ -12,7 +12,7 @@ import (
 
 // TestRequests counts what each verb costs, at the server and in Stats.
 func TestRequests(t *testing.T) {
-	l := newLab(t, testserver.Versitygw, func(c *Config) { c.Capabilities = &heedful })
+	l := newLab(t, testserver.Gofakes3, func(c *Config) { c.Capabilities = &heedful })
 	if err := l.server.Fill(t.Context(), bucket, 2500, func(i int) (string, []byte) {
 		return fmt.Sprintf("big/%05d", i), []byte("x")
 	}); err != nil {

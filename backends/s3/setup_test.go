@@ -68,6 +68,10 @@ var heedful = backends.Capabilities{
 	CopyAbsent: true, CopyVersion: true, CopySource: true, RemoveVersion: true, CopyPart: true,
 }
 
+// calm gives the server all the time it wants: for tests that move much, or that time
+// has no part in.
+func calm(c *Config) { c.Patience, c.Stall = time.Minute, time.Minute }
+
 // TestMain hides this machine's own AWS configuration from the SDK.
 func TestMain(m *testing.M) {
 	for _, setting := range os.Environ() {
