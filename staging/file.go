@@ -124,17 +124,26 @@ func (f *File) readSome(ctx context.Context, p []byte, off int64) (int, error) {
 		}
 		f.io.RUnlock()
 		n, err := base.read(ctx, q, off)
-		if err == nil || !f.rebased(base) {
+		if err == nil || !f.rebased(ctx, base) {
 			return n, err
 		}
 	}
 }
 
-// rebased tells whether f lies over another Base by now.
-func (f *File) rebased(b *base) bool {
+// rebased tells whether f lies over another Base by now. If a commit is under way, it
+// may be what replaced the object: its end tells.
+func (f *File) rebased(ctx context.Context, b *base) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.base != b
+	if c := f.commit; c != nil && f.base == b {
+		f.mu.Unlock()
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+		}
+		f.mu.Lock()
+	}
+	return f.base != b && ctx.Err() == nil
 }
 
 // top returns the layer that takes writes, which is made if need be. It needs mu, and

@@ -128,6 +128,7 @@ func (m *model) step() {
 			for i < min(len(got), len(m.bytes)) && got[i] == m.bytes[i] {
 				i++
 			}
+			m.check(0, len(m.bytes))
 			m.fail("the object differs after Sync: %d bytes, want %d; first at %d", len(got), len(m.bytes), i)
 		}
 		m.acked = bytes.Clone(m.bytes)
@@ -227,6 +228,7 @@ func (m *model) readAll(what string) {
 
 var (
 	rounds    = flag.Int("rounds", 20, "how many files TestModel plays with")
+	kills     = flag.Int("kills", 25, "how often TestKilled kills in each mode")
 	firstSeed = flag.Uint64("seed", 0, "the seed of TestModel's first file")
 )
 
