@@ -207,11 +207,16 @@ func (o *object) change(ctx context.Context, do func(*backends.Meta)) syscall.Er
 		return syscall.EINTR
 	}
 	defer o.done()
+	o.pin()
+	defer o.unpin()
 	o.mu.Lock()
-	staged, gone := o.staged, o.gone
+	staged, gone, alone := o.staged, o.gone, o.handles == 1
 	o.mu.Unlock()
 	if staged != nil {
 		staged.SetMeta(do)
+		if alone && !gone { // it waits for its upload; nobody will close it again
+			staged.Keep(nil)
+		}
 		return 0
 	}
 	if gone {

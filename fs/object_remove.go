@@ -64,6 +64,8 @@ func (s *store) remove(ctx context.Context, o *object) syscall.Errno {
 	if !ok {
 		return syscall.ENOTSUP
 	}
+	o.pin()
+	defer o.unpin()
 	if errno := o.detach(ctx); errno != 0 {
 		return errno
 	}
@@ -88,7 +90,6 @@ func (s *store) remove(ctx context.Context, o *object) syscall.Errno {
 		}
 	}
 	s.forget(o)
-	o.letGo()
 	return 0
 }
 
@@ -109,7 +110,6 @@ func (s *store) forget(o *object) {
 // are readable where they are open, and the name leads to what the provider has.
 func (o *object) orphaned() {
 	o.changed()
-	o.letGo()
 }
 
 // label is how o is shown in its folder, unless a folder has its name.
@@ -119,10 +119,10 @@ func (o *object) label() string {
 }
 
 // detach makes an object that somebody has open independent of the provider, who is
-// about to lose it. The turn is held.
+// about to lose it. The turn is held, and o is pinned.
 func (o *object) detach(ctx context.Context) syscall.Errno {
 	o.mu.Lock()
-	open, size := o.handles > 0, o.entry.Size
+	open, size := o.handles > 1, o.entry.Size
 	o.mu.Unlock()
 	if !open || size > maxAbsorb {
 		return 0

@@ -143,6 +143,8 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 			return syscall.EINTR, false
 		}
 		defer replaced.done()
+		replaced.pin()
+		defer replaced.unpin()
 		if errno := replaced.detach(ctx); errno != 0 {
 			return errno, false
 		}
@@ -214,7 +216,6 @@ func (m *move) settle(ctx context.Context, o, replaced *object) {
 			f.Discard()
 		}
 		s.forget(replaced)
-		replaced.letGo()
 	}
 	s.tree.carrier.drop(s, m.dir, m.seg)
 	s.tree.facts.DropFact(s.key, m.dir, m.seg)
