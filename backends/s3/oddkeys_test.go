@@ -56,8 +56,11 @@ func TestOddKeysAreListedOnce(t *testing.T) {
 	rng := seeded(t)
 	server := testserver.Gofakes3(t, bucket)
 	b := open(t, server.URL, func(c *Config) { c.Patience, c.Stall = 20*time.Second, 20*time.Second })
-	// That server overlooks slashes at the beginning of a key.
-	keys := oddKeys(rng, 10_000, func(key string) bool { return listable(key) && !strings.ContainsRune(key, '\r') && key[0] != '/' })
+	// That server overlooks slashes at the beginning of a key, and takes the source of a
+	// copy for metadata, of which it holds 2,000 bytes.
+	keys := oddKeys(rng, 10_000, func(key string) bool {
+		return listable(key) && !strings.ContainsRune(key, '\r') && key[0] != '/' && len(escape(key)) < 1500
+	})
 	content := func(key string) string {
 		if !isKey(key) {
 			return ""
