@@ -102,7 +102,8 @@ func (f *File) note() error {
 			unsynced = append(unsynced, l)
 		}
 	}
-	seq, state := f.seq, f.state()
+	now := f.now()
+	state := f.state(&now)
 	f.mu.Unlock()
 	f.io.Unlock()
 
@@ -116,7 +117,7 @@ func (f *File) note() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil {
-		f.ackSeq = seq
+		f.ackSeq, f.acked = now.seq, now
 		return nil
 	}
 	for _, l := range unsynced {
@@ -148,16 +149,18 @@ func (f *File) writeRecord(state *record, durable bool) error {
 	return nil
 }
 
-// rejournal brings the record, if there is one, in line with f. It needs journal. What
-// was written since the last acknowledgement becomes part of it.
-func (f *File) rejournal() error {
+// rejournal brings the record, if there is one, in line with what has become of f. What
+// was written since the last acknowledgement does not become part of it. It needs
+// journal.
+func (f *File) rejournal(durable bool) error {
 	f.mu.Lock()
-	acked := f.ackSeq > 0
-	f.mu.Unlock()
-	if !acked {
+	if f.ackSeq == 0 {
+		f.mu.Unlock()
 		return nil
 	}
-	return f.note()
+	state := f.state(&f.acked)
+	f.mu.Unlock()
+	return f.writeRecord(state, durable)
 }
 
 // unjournal removes the record: the store has it all, or nobody wants it. It needs
@@ -165,7 +168,7 @@ func (f *File) rejournal() error {
 func (f *File) unjournal() {
 	f.mu.Lock()
 	path := f.record
-	f.record, f.ackSeq, f.kept = "", 0, false
+	f.record, f.ackSeq, f.acked, f.kept = "", 0, moment{}, false
 	for _, l := range f.layers {
 		l.acked = false
 	}
@@ -183,14 +186,19 @@ func (f *File) unjournal() {
 	f.store.unqueue(f)
 }
 
-// beforeCommit brings the journal up to what is about to be uploaded, so that after a
+// beforeSync brings the journal up to what is about to be uploaded, so that after a
 // crash the store's object is known to be ours. Only files that are in the journal
 // already need that. A full disk must not keep bytes from the store.
-func (f *File) beforeCommit() {
+func (f *File) beforeSync() {
 	f.journal.Lock()
 	defer f.journal.Unlock()
-	if err := f.rejournal(); err != nil {
-		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+	f.mu.Lock()
+	behind := f.ackSeq > 0 && f.seq > f.ackSeq
+	f.mu.Unlock()
+	if behind {
+		if err := f.note(); err != nil {
+			f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+		}
 	}
 	f.compact()
 }
@@ -209,20 +217,12 @@ func (f *File) settleNoted() {
 	busy, done := f.commit != nil, f.discarded || f.doneSeq >= f.seq
 	noted := f.ackSeq > 0
 	covered := noted && (f.discarded || f.doneSeq >= f.ackSeq)
-	unnoted := f.seq > f.ackSeq
 	f.mu.Unlock()
 	err := error(nil)
-	switch {
-	case busy || !noted:
-	case covered:
+	if covered && !busy {
 		f.unjournal()
-	case unnoted:
-		err = f.note()
-	default:
-		f.mu.Lock()
-		state := f.state()
-		f.mu.Unlock()
-		err = f.writeRecord(state, false)
+	} else if noted && !busy {
+		err = f.rejournal(false)
 	}
 	if err != nil {
 		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)

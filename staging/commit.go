@@ -28,11 +28,11 @@ type commit struct {
 	metaOnly bool
 	stream   *stream
 	backend  backends.Backend
-	digest   string   // the BLAKE3 of an upload in parts, "" if it is not known
-	partial  bool     // the bytes arrived, what the object carries did not
-	copied   string   // the name of the conflict copy
-	beside   bool     // this is the conflict copy
-	tried    *attempt // what an earlier commit may have made
+	digest   string    // the BLAKE3 of an upload in parts, "" if it is not known
+	partial  bool      // the bytes arrived, what the object carries did not
+	copied   string    // the name of the conflict copy
+	beside   bool      // this is the conflict copy
+	tried    []attempt // what earlier commits may have made
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -55,7 +55,7 @@ func (f *File) Sync(ctx context.Context) error {
 	if closed {
 		return f.fail("sync", iofs.ErrClosed)
 	}
-	_, err := f.sync(ctx)
+	_, err := f.sync(ctx, false)
 	return err
 }
 
@@ -73,13 +73,17 @@ func (f *File) unwanted() bool {
 	return f.discarded || f.freed
 }
 
-// sync tells whether a commit was made, by whomever.
-func (f *File) sync(ctx context.Context) (bool, error) {
+// sync tells whether a commit was made, by whomever. In the background it uploads what
+// was acknowledged, and not what was written since.
+func (f *File) sync(ctx context.Context, background bool) (bool, error) {
 	f.mu.Lock()
 	target := f.seq
+	if background && f.ackSeq > 0 {
+		target = f.ackSeq
+	}
 	f.mu.Unlock()
 	for waited := false; ; waited = true {
-		c, err := f.join(target)
+		c, err := f.join(target, background)
 		if c == nil {
 			return waited, err
 		}
@@ -98,7 +102,7 @@ func (f *File) sync(ctx context.Context) (bool, error) {
 
 // join returns the commit to wait for, which it begins if none is running, or nil if
 // the store has all up to target.
-func (f *File) join(target uint64) (*commit, error) {
+func (f *File) join(target uint64, background bool) (*commit, error) {
 	for {
 		f.mu.Lock()
 		switch {
@@ -121,8 +125,10 @@ func (f *File) join(target uint64) (*commit, error) {
 			return c, nil
 		}
 		f.mu.Unlock()
-		f.beforeCommit()
-		if c := f.startCommit(); c != nil {
+		if !background {
+			f.beforeSync()
+		}
+		if c := f.startCommit(background); c != nil {
 			return c, nil
 		}
 	}
@@ -139,7 +145,7 @@ func (f *File) leave(c *commit) {
 
 // startCommit freezes f and begins to upload it. The caller is the first to wait. It
 // returns nil if a commit runs already, or if there is nothing to do any more.
-func (f *File) startCommit() *commit {
+func (f *File) startCommit(background bool) *commit {
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()
@@ -147,14 +153,22 @@ func (f *File) startCommit() *commit {
 	if f.commit != nil || !f.dirty() || f.freed {
 		return nil
 	}
-	f.pinTime()
-	c := &commit{
-		file: f, name: f.name, entry: f.entry, gens: slices.Clone(f.gens), frozen: f.layers,
-		meta: f.meta, cond: f.cond, wanted: f.cond, tried: f.tried, seq: f.seq, dataSeq: f.dataSeq, stream: f.stream,
-		metaOnly: f.committed && f.dataSeq == f.doneDataSeq, done: make(chan struct{}),
+	if !background {
+		f.pinTime()
 	}
-	c.meta.ModTime = f.mtime
-	c.view = f.freeze()
+	m, layers := f.now(), f.layers
+	if background && f.ackSeq > 0 {
+		m, layers = f.acked, f.ackedLayers()
+	}
+	if m.seq <= f.doneSeq {
+		return nil
+	}
+	c := &commit{
+		file: f, name: f.name, entry: f.entry, gens: m.gens, frozen: layers,
+		meta: m.meta, cond: f.cond, wanted: f.cond, tried: f.tried, seq: m.seq, dataSeq: m.dataSeq, stream: f.stream,
+		metaOnly: f.committed && m.dataSeq == f.doneDataSeq, done: make(chan struct{}),
+	}
+	c.view = freeze(layers, f.base, m.size)
 	if c.stream != nil && c.stream.name != c.name {
 		f.dropStream()
 		c.stream = nil
@@ -171,10 +185,11 @@ func (f *File) startCommit() *commit {
 	return c
 }
 
-// freeze returns what f is now; its layers are in use until thaw. It needs io and mu.
-func (f *File) freeze() view {
-	v := view{base: f.base, size: f.size}
-	for _, l := range f.layers {
+// freeze returns what layers show over a base; they are in use until finish. It needs
+// the File's io and mu.
+func freeze(layers []*layer, b *base, size int64) view {
+	v := view{base: b, size: size}
+	for _, l := range layers {
 		l.users++
 		frozen := *l
 		frozen.valid = slices.Clone(l.valid)
@@ -248,7 +263,7 @@ func (c *commit) note() {
 	}
 	c.file.mu.Lock()
 	defer c.file.mu.Unlock()
-	c.file.tried = &attempt{c.view.size, c.meta.ModTime, c.meta.BLAKE3}
+	c.file.try(attempt{c.view.size, c.meta.ModTime, c.meta.BLAKE3})
 }
 
 // named completes what the store told of the object.

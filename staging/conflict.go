@@ -10,6 +10,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"path"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -55,7 +56,13 @@ func (c *commit) resolve(cause error) (e backends.Entry, lost, err error) {
 		return there, nil, nil
 	}
 	if c.isTried(there) {
-		c.cond = backends.Cond{Version: there.Version}
+		// What shows the Base was never written here, so the object that was sent has the
+		// same bytes there.
+		c.cond, c.entry = backends.Cond{Version: there.Version}, there
+		c.entry.Name = c.name
+		if c.view.base != nil {
+			c.view.base = c.file.store.reader(c.file, c.entry)
+		}
 		e, err = c.upload()
 		return e, nil, err
 	}
@@ -83,16 +90,15 @@ func (c *commit) dropUpload() {
 
 // isTried tells whether e is what an earlier commit of this File sent.
 func (c *commit) isTried(e backends.Entry) bool {
-	c.file.mu.Lock()
-	defer c.file.mu.Unlock()
-	t := c.tried
-	if t == nil || e.Kind == backends.Dir || e.Size != t.Size || e.Meta == nil {
-		return false
-	}
-	if t.BLAKE3 != "" && e.Meta.BLAKE3 != "" {
-		return t.BLAKE3 == e.Meta.BLAKE3
-	}
-	return !t.ModTime.IsZero() && t.ModTime.Equal(e.Meta.ModTime)
+	return e.Kind != backends.Dir && slices.ContainsFunc(c.tried, func(t attempt) bool {
+		if t.Size != e.Size {
+			return false
+		}
+		if t.BLAKE3 != "" && e.Meta != nil && e.Meta.BLAKE3 != "" {
+			return t.BLAKE3 == e.Meta.BLAKE3
+		}
+		return !t.ModTime.IsZero() && t.ModTime.Equal(timeOf(e))
+	})
 }
 
 // ours tells whether the object e holds what this commit wants it to hold.
@@ -117,7 +123,7 @@ func (c *commit) ours(e backends.Entry) (bool, error) {
 	}
 	// Bytes that were to come from the Base cannot be compared any more. Then the time,
 	// which is exact, has to be ours too.
-	if !whole && (e.Meta == nil || !c.isTime(e.Meta.ModTime)) {
+	if !whole && !c.isTime(timeOf(e)) {
 		return false, nil
 	}
 	for off := int64(0); off < c.view.size; {
@@ -132,8 +138,17 @@ func (c *commit) ours(e backends.Entry) (bool, error) {
 	return true, nil
 }
 
+// timeOf is the time that the writer of e gave it.
+func timeOf(e backends.Entry) time.Time {
+	if e.Meta != nil {
+		return e.Meta.ModTime
+	}
+	return e.ModTime
+}
+
 func (c *commit) isTime(t time.Time) bool {
-	return !t.IsZero() && (t.Equal(c.meta.ModTime) || c.tried != nil && t.Equal(c.tried.ModTime))
+	return !t.IsZero() && (t.Equal(c.meta.ModTime) ||
+		slices.ContainsFunc(c.tried, func(a attempt) bool { return t.Equal(a.ModTime) }))
 }
 
 // md5Of is the MD5 of the bytes of e where the store tells, else "".

@@ -6,6 +6,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,13 +42,14 @@ type File struct {
 	seq, dataSeq         uint64 // count the changes, and those of bytes
 	doneSeq, doneDataSeq uint64 // what the store has
 	ackSeq               uint64 // what the journal has
+	acked                moment // that in full, where ackSeq > 0
 	gens                 []uint64
 
 	record   string   // the path of the journal record, "" if there is none
 	obsolete []*layer // the record names them still, f does not
 	stream   *stream
 	commit   *commit
-	tried    *attempt         // what a commit sent that may have arrived
+	tried    []attempt        // what commits sent that may have arrived
 	sentTo   backends.Backend // by the last commit
 
 	entry     backends.Entry
@@ -62,6 +64,40 @@ type File struct {
 	since    time.Time
 	attempts int
 	reason   error
+}
+
+// try remembers what is about to be sent. It needs mu.
+func (f *File) try(a attempt) {
+	const most = 8
+	if n := len(f.tried); n > 0 && f.tried[n-1] == a {
+		return
+	}
+	f.tried = append(slices.Clip(f.tried[max(0, len(f.tried)-most+1):]), a)
+}
+
+// moment is what a File was at one moment, but for its layers: those that were acked.
+type moment struct {
+	seq, dataSeq uint64
+	size         int64
+	meta         backends.Meta
+	timeSet      bool
+	gens         []uint64
+}
+
+// now returns the present moment. It needs mu.
+func (f *File) now() moment {
+	m := moment{f.seq, f.dataSeq, f.size, f.meta, f.timeSet, slices.Clone(f.gens)}
+	m.meta.ModTime = f.mtime
+	return m
+}
+
+// ackedLayers are the layers that the journal names. It needs mu.
+func (f *File) ackedLayers() []*layer {
+	n := 0
+	for n < len(f.layers) && f.layers[n].acked {
+		n++
+	}
+	return f.layers[:n:n]
 }
 
 // attempt is what a commit makes of the object, where that can be told from others.
@@ -216,7 +252,9 @@ func (f *File) Replaces(version string, absent bool) {
 	f.mu.Lock()
 	f.cond = backends.Cond{Absent: absent, Version: version}
 	f.mu.Unlock()
-	f.rejournal()
+	if err := f.rejournal(true); err != nil {
+		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+	}
 }
 
 // Moved says that the object, clean or the base of what is dirty, lies elsewhere now:
@@ -232,7 +270,9 @@ func (f *File) Moved(e backends.Entry) {
 		f.base = f.store.reader(f, e)
 	}
 	f.mu.Unlock()
-	f.rejournal()
+	if err := f.rejournal(true); err != nil {
+		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+	}
 }
 
 // Entry is the last committed state, or the Base; false if there is none.

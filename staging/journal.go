@@ -29,7 +29,7 @@ type record struct {
 	Layers   []layerState `json:"layers,omitempty"`
 	Meta     metaState    `json:"meta"`
 	TimeSet  bool         `json:"time_set,omitempty"`
-	Tried    *attempt     `json:"tried,omitempty"`
+	Tried    []attempt    `json:"tried,omitempty"`
 	Attempts int          `json:"attempts,omitempty"`
 	Reason   string       `json:"reason,omitempty"`
 }
@@ -168,21 +168,20 @@ func (o *objectState) unpack() backends.Entry {
 	return e
 }
 
-// state makes the record of f as it is now. It needs mu.
-func (f *File) state() *record {
+// state makes the record of f as it was at m. It needs mu.
+func (f *File) state(m *moment) *record {
 	r := &record{
-		Volume: f.volume, Name: []byte(f.name), Since: f.since, Size: f.size, Absent: f.cond.Absent, Version: f.cond.Version,
-		OverBase: f.base != nil, MetaOnly: f.committed && f.dataSeq == f.doneDataSeq, Meta: packMeta(f.meta),
-		TimeSet: f.timeSet, Tried: f.tried, Attempts: f.attempts,
+		Volume: f.volume, Name: []byte(f.name), Since: f.since, Size: m.size, Absent: f.cond.Absent, Version: f.cond.Version,
+		OverBase: f.base != nil, MetaOnly: f.committed && m.dataSeq == f.doneDataSeq, Meta: packMeta(m.meta),
+		TimeSet: m.timeSet, Tried: f.tried, Attempts: f.attempts,
 	}
-	r.Meta.ModTime = f.mtime
 	if f.committed {
 		r.Base = packEntry(f.entry)
 	}
 	if f.reason != nil {
 		r.Reason = f.reason.Error()
 	}
-	for _, l := range f.layers {
+	for _, l := range f.ackedLayers() {
 		s := layerState{File: filepath.Base(l.path), Size: l.size, Under: l.under}
 		for _, v := range l.valid {
 			s.Valid = append(s.Valid, v.off, v.end)

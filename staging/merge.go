@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"errors"
 	"io"
 	"math"
 )
@@ -20,12 +21,17 @@ func (f *File) compact() {
 		if upper == nil {
 			return
 		}
-		if err := f.merge(lower, upper); err != nil {
+		switch err := f.merge(lower, upper); {
+		case err == errInUse:
+			return
+		case err != nil:
 			f.store.cfg.Log.Warn("staged layers were not merged; nothing is lost", "error", err)
 			return
 		}
 	}
 }
+
+var errInUse = errors.New("in use")
 
 // mergeable returns two neighbours that are worth merging, or nil.
 func (f *File) mergeable() (lower, upper *layer) {
@@ -71,6 +77,9 @@ func (f *File) merge(lower, upper *layer) error {
 	defer f.mu.Unlock()
 	lower.users--
 	upper.users--
+	if err == nil && lower.users+upper.users > 0 {
+		return errInUse // a commit began; what was copied is hidden
+	}
 	if err == nil {
 		err = lower.file.Truncate(upper.size)
 	}

@@ -58,7 +58,7 @@ func (c *commit) sendAll(u backends.Uploader) (backends.Entry, error) {
 	}
 	if !c.beside {
 		f.mu.Lock()
-		f.tried = &attempt{c.view.size, st.meta.ModTime, ""}
+		f.try(attempt{c.view.size, st.meta.ModTime, ""})
 		f.mu.Unlock()
 	}
 	e, err := upload.Commit(c.ctx, parts, c.cond)

@@ -163,7 +163,7 @@ func (q *queue) retry() {
 
 // work makes one attempt for a job.
 func (s *Store) work(q *queue, j *job) {
-	made, err := j.file.sync(s.ctx)
+	made, err := j.file.sync(s.ctx, true)
 	s.mu.Lock()
 	j.running = false
 	q.running--

@@ -132,6 +132,8 @@ func (s *Store) load(d *folder, path string) (_ *File, err error) {
 	if r.MetaOnly {
 		f.doneDataSeq = 1
 	}
+	f.acked = f.now()
+	f.try(attempt{Size: r.Size, ModTime: r.Meta.ModTime}) // by the process that is gone
 	if r.Reason != "" {
 		f.reason = errors.New(r.Reason)
 	}
