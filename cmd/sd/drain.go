@@ -74,7 +74,13 @@ func (s *server) finish(signals <-chan os.Signal) {
 	if err := s.drain(ctx, func(answer) {}); err != nil {
 		s.log.Warn("left to the next mount", "err", err)
 	}
-	s.ending.left = s.uploads(0)
+	left := s.uploads(0)
+	for i := range left.files() {
+		if left.Files[i].State == "uploading" {
+			left.Files[i].State = "waiting" // for it is cut off now
+		}
+	}
+	s.ending.left = left
 }
 
 // drain waits until all that was acknowledged is uploaded, and tells now and then what

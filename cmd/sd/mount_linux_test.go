@@ -381,4 +381,10 @@ func TestMountHelper(t *testing.T) {
 		t.Errorf("got %+v", mounts)
 	}
 	s.must("umount")
+
+	helper("none", mountpoint, "-o", "write-back,staging-size=64M,staging_dir="+data+"/st,disk_cache_size=64M,cache-dir="+data+"/c,drain=5s,metrics=0,data-dir="+data).want(t, 0, "", "")
+	if st := s.status(); st.Uploads.MaxBytes != 64<<20 || st.Cache.Disk.MaxBytes != 64<<20 || st.Metrics == "" {
+		t.Errorf("got %+v, %+v, %+v", st.mountInfo, st.Uploads, st.Cache.Disk)
+	}
+	s.must("umount")
 }

@@ -20,11 +20,11 @@ type progress struct {
 	terminal bool
 	shown    int // columns of the line that changes
 	last     time.Time
-	reasons  map[string]bool // said already
+	told     map[string]bool // URIs whose failure was said
 }
 
 func (a *app) newProgress() *progress {
-	p := &progress{w: a.errOut, reasons: map[string]bool{}}
+	p := &progress{w: a.errOut, told: map[string]bool{}}
 	if f, ok := a.errOut.(*os.File); ok {
 		p.terminal = term.IsTerminal(int(f.Fd()))
 	}
@@ -38,10 +38,10 @@ func (p *progress) show(reply answer) {
 		return
 	}
 	for _, f := range u.Files {
-		if f.Reason == "" || p.reasons[f.Reason] || len(p.reasons) > maxListed {
+		if f.Reason == "" || p.told[f.URI] || len(p.told) > maxListed {
 			continue
 		}
-		p.reasons[f.Reason] = true
+		p.told[f.URI] = true
 		p.clear()
 		fmt.Fprintf(p.w, "%s: %s; trying again\n", printable(f.URI), printable(f.Reason))
 	}

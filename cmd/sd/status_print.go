@@ -106,7 +106,7 @@ func (a *app) printUploads(u *uploadsStatus) {
 		return
 	}
 	if u.Pending == 0 {
-		fmt.Fprintf(a.out, "  uploads      none pending, %d done; %s of %s staged\n", u.Done, size(u.StagedBytes), size(u.MaxBytes))
+		fmt.Fprintf(a.out, "  uploads      none pending; %s of %s staged\n", size(u.StagedBytes), size(u.MaxBytes))
 		return
 	}
 	fmt.Fprintf(a.out, "  uploads      %s; %s of %s staged\n", u.summary(time.Now()), size(u.StagedBytes), size(u.MaxBytes))
@@ -132,18 +132,25 @@ func (a *app) printFiles(w io.Writer, indent string, u *uploadsStatus) {
 		if i == maxListed {
 			break
 		}
-		fmt.Fprintf(w, "%s%s  %s, %s since %s", indent, printable(f.URI), size(f.Size), f.State, when(f.Since))
-		if f.Attempts > 0 {
-			fmt.Fprintf(w, ", %d attempts", f.Attempts)
+		how := f.State + " since " + when(f.Since)
+		if f.State == "failed" {
+			how = "since " + when(f.Since) + ", failed " + times(f.Attempts)
 		}
 		if f.Reason != "" {
-			fmt.Fprintf(w, ": %s", printable(f.Reason))
+			how += ": " + f.Reason
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "%s%s  %s, %s\n", indent, printable(f.URI), size(f.Size), printable(how))
 	}
 	if more := u.Pending - min(len(u.Files), maxListed); more > 0 {
 		fmt.Fprintf(w, "%s… and %d more (--json shows all)\n", indent, more)
 	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func (a *app) printRenames(list []renameStatus) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"sd/resolver"
@@ -57,6 +58,13 @@ func (u *uploadsStatus) age(now time.Time) time.Duration {
 	return max(0, now.Sub(*u.Oldest))
 }
 
+func (u *uploadsStatus) files() []uploadStatus {
+	if u == nil {
+		return nil
+	}
+	return u.Files
+}
+
 // uploads tells what waits, with at most limit of the files (0: all); nil if nothing
 // can be written through this mount.
 func (s *server) uploads(limit int) *uploadsStatus {
@@ -94,7 +102,8 @@ func (s *server) uploads(limit int) *uploadsStatus {
 	name := s.places.namer()
 	for _, p := range pending {
 		u.Files = append(u.Files, uploadStatus{
-			URI: name(p.Volume, p.Name), Size: p.Size, Since: p.Since, State: p.State, Attempts: p.Attempts, Reason: p.Reason,
+			URI: name(p.Volume, p.Name), Size: p.Size, Since: p.Since, State: p.State, Attempts: p.Attempts,
+			Reason: strings.TrimPrefix(p.Reason, "put "+p.Name+": "),
 		})
 	}
 	return u
