@@ -12,10 +12,9 @@ import (
 )
 
 // extraCapabilities are asked of the kernel beside go-fuse's defaults:
-// attributes come with directory entries where somebody wants them; open(O_TRUNC)
-// is one request; set-id bits are cleared here instead of by a request before
+// open(O_TRUNC) is one request; set-id bits are cleared here instead of by a request before
 // each first write (see localFile.Write); the umask is applied here.
-const extraCapabilities = fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_HANDLE_KILLPRIV_V2 |
+const extraCapabilities = fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_HANDLE_KILLPRIV_V2 |
 	fuse.CAP_DONT_MASK | fuse.CAP_SETXATTR_EXT
 
 func setxattrKillsSetgid(in *fuse.SetXAttrIn) bool {

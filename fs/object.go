@@ -1,7 +1,6 @@
 package fs
 
 import (
-	"context"
 	"encoding/binary"
 	"runtime"
 	"slices"
@@ -289,19 +288,4 @@ func (o *object) learn(e *backends.Entry) {
 func cloudIno(volume, name string) uint64 {
 	id := cache.NewID(volume, name, "")
 	return inoCloud | binary.LittleEndian.Uint64(id[:8])&(inoCloud-1)
-}
-
-// patient gives a context that outlives an interruption of ctx by a second: signals
-// that do not end the caller, such as those of Go's scheduler, must not fail a call
-// that is about to succeed, and Ctrl-C must end it.
-func patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(time.Second):
-			cancel()
-		case <-out.Done():
-		}
-	})
-	return out, func() { stop(); cancel() }
 }

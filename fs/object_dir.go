@@ -28,6 +28,11 @@ type objectDirStream struct {
 	litter []string // what the overlay has besides; read when the listing is over
 }
 
+// describedEntries of a folder come with their attributes, for whoever lists a folder
+// mostly asks for them next. The further entries of a large one do so only once
+// somebody has looked one up: the kernel and we keep each that is described.
+const describedEntries = 16_384
+
 const (
 	dots       = 2
 	litterBase = 1 << 40 // the index of the first entry of the overlay
@@ -99,6 +104,11 @@ func (s *objectDirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, sysca
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	e, i, err := s.reader.At(ctx, s.next)
+	if errors.Is(err, cache.ErrReadAgain) {
+		if err = s.readAgain(ctx); err == nil {
+			e, i, err = s.reader.At(ctx, s.next)
+		}
+	}
 	if err == io.EOF {
 		return s.nextLitter()
 	}
@@ -130,6 +140,29 @@ func (n *objectNode) identity(dir string, e *backends.Entry) fusefs.StableAttr {
 	return fusefs.StableAttr{Mode: mode, Ino: cloudIno(n.store.key, name)}
 }
 
+// readAgain replaces a listing of which the cache has let go, and finds the place
+// after the entry that was given last; by its index if that entry is no more.
+func (s *objectDirStream) readAgain(ctx context.Context) error {
+	s.reader.Close()
+	s.reader = s.node.open(s.dir)
+	if s.last.Name == "" {
+		return nil
+	}
+	for i := 0; ; i++ {
+		e, at, err := s.reader.At(ctx, i)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case e.Label() == s.last.Label():
+			s.next = at + 1
+			return nil
+		}
+		i = at
+	}
+}
+
 // nextLitter gives what is in the overlay alone, after the end of the listing.
 func (s *objectDirStream) nextLitter() (*fuse.DirEntry, syscall.Errno) {
 	if s.litter == nil {
@@ -152,6 +185,9 @@ func (s *objectDirStream) nextLitter() (*fuse.DirEntry, syscall.Errno) {
 // Lookup describes the entry that Readdirent gave last, from the same page. The
 // kernel may keep it for what is left of the listing's lifetime.
 func (s *objectDirStream) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	if s.next > describedEntries && !s.node.looked.Load() {
+		return nil, syscall.EAGAIN // the name alone, then
+	}
 	if s.last.Label() != name || isLitter(name) {
 		return s.node.Lookup(ctx, name, out)
 	}

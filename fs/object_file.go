@@ -3,6 +3,8 @@ package fs
 import (
 	"context"
 	"math"
+	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
@@ -17,6 +19,7 @@ type objectFile struct {
 	node   *objectNode
 	obj    *object
 	writes bool
+	wrote  atomic.Bool
 	reader *cache.Reader // of the version at open; nil where that was staged
 }
 
@@ -128,6 +131,7 @@ func (f *objectFile) Write(ctx context.Context, data []byte, off int64) (uint32,
 	if errno != 0 {
 		return 0, errno
 	}
+	f.wrote.Store(true)
 	n, err := staged.WriteAt(ctx, data, off)
 	if err != nil && n == 0 {
 		return 0, f.node.store.fail("write", f.obj.name(), err)
@@ -139,12 +143,22 @@ func (f *objectFile) Write(ctx context.Context, data []byte, off int64) (uint32,
 // write-back safe on the local disk.
 func (f *objectFile) Flush(ctx context.Context) syscall.Errno {
 	f.obj.dropRecordLocks(lockOwnerOf(ctx))
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	if !f.writes {
+	if !f.writes || f.emptyYet(ctx) {
 		return 0
 	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
 	return f.obj.flush(ctx)
+}
+
+// emptyYet tells whether f was opened to be written from the start, nothing was
+// written, and who closes it has it open still: it will be closed again.
+func (f *objectFile) emptyYet(ctx context.Context) bool {
+	staged := f.obj.stagedFile()
+	if staged == nil || f.wrote.Load() || staged.Size() != 0 {
+		return false
+	}
+	return stillOpen(callerOf(ctx).Pid, filepath.Join(f.node.store.tree.mountpoint, f.node.Path(nil)))
 }
 
 // Fsync is fsync(2) of a file: what was written is at the provider when it returns 0.

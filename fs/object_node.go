@@ -22,6 +22,7 @@ type objectNode struct {
 	long  string  // a folder's own segment, if that is too long to be shown
 
 	listed atomic.Int64 // folder: when the listing that was last read began (Unix, ns)
+	looked atomic.Bool  // folder: somebody has looked up a name in it
 	misses atomic.Int32 // folder: lookups that no listing could answer
 	order  order        // folder: in which order its files are opened
 	missed missed       // folder: what was asked for and is not there
@@ -110,6 +111,7 @@ func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut
 	if len(name) > sdpath.MaxName {
 		return nil, syscall.ENAMETOOLONG
 	}
+	n.looked.Store(true)
 	dir, ok := n.name()
 	if !ok {
 		return nil, syscall.ESTALE

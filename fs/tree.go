@@ -23,6 +23,7 @@ type tree struct {
 	renames              *rename.Journal // nil with it
 	facts                Facts
 	carrier              *carrier
+	mountpoint           string
 	overlay              string // folder for desktop litter; "" for none
 	owner                owner
 	readOnly, allowOther bool
@@ -48,6 +49,7 @@ func newTree(cfg *Config) (*tree, error) {
 		renames:    cfg.Renames,
 		facts:      cfg.Facts,
 		overlay:    cfg.OverlayDir,
+		mountpoint: cfg.Mountpoint,
 		readOnly:   cfg.ReadOnly,
 		allowOther: cfg.AllowOther,
 		owner:      newOwner(cfg),
