@@ -145,11 +145,16 @@ func checkMounts(ctx context.Context) []check {
 	for _, m := range liveMounts(ctx) {
 		live[m.Mountpoint] = true
 		began := time.Now()
-		if _, err := m.ask(ctx, request{Do: "status", Limit: 1}, controlTimeout, false, nil); err != nil {
+		reply, err := m.ask(ctx, request{Do: "status", Limit: 1}, controlTimeout, false, nil)
+		if err != nil {
 			checks = append(checks, c.fail(err.Error(), "sd umount --lazy "+m.Mountpoint))
 			continue
 		}
 		checks = append(checks, c.ok(fmt.Sprintf("%s answers in %v", m.Mountpoint, time.Since(began).Round(time.Millisecond))))
+		if st := reply.Status; st != nil && st.Uploads != nil && st.Uploads.Failed > 0 {
+			u := check{Name: "uploads"}
+			checks = append(checks, u.warn(fmt.Sprintf("%s: %s; they are tried again", m.Mountpoint, st.Uploads.summary(time.Now())), "'sd status' says why"))
+		}
 	}
 	table, _ := mountTable()
 	for _, m := range table {

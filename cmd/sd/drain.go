@@ -129,7 +129,9 @@ func (s *server) tellUntil(ctx context.Context, done <-chan struct{}, tell func(
 			return
 		default:
 		}
-		tell(answer{Waiting: s.uploads(maxListed)})
+		if u := s.uploads(maxListed); u != nil {
+			tell(answer{Waiting: u})
+		}
 		select {
 		case <-done:
 			return

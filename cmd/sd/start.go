@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -107,7 +108,7 @@ func (s *server) openWriting(ctx context.Context, opts mountOptions) (err error)
 		},
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("there is no place for files that are being written: %w; choose one with --staging-dir, or mount with --read-only", err)
 	}
 	s.renames, err = rename.Open(rename.Config{
 		Dir:     filepath.Join(s.places.dataDir, "renames", library),

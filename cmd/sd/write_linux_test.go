@@ -46,6 +46,19 @@ func wantObject(t *testing.T, server *testserver.Server, key, want string) {
 	}
 }
 
+// TestNoPlaceToStage says what to do.
+func TestNoPlaceToStage(t *testing.T) {
+	s := newSandbox(t)
+	mountpoint := filepath.Join(s.home, "mnt")
+	s.cleanUp(mountpoint)
+	s.run("mount", mountpoint, "--staging-dir", "/proc/nothing").want(t, 1, "", "--staging-dir, or mount with --read-only")
+	if mountedType(mountpoint) != "" {
+		t.Error("it is mounted all the same")
+	}
+	s.mount("--read-only", "--staging-dir", "/proc/nothing")
+	s.must("umount").want(t, 0, "unmounted", "")
+}
+
 // TestWritesAreDurable: without options, close says the truth.
 func TestWritesAreDurable(t *testing.T) {
 	s := newSandbox(t)
@@ -93,6 +106,7 @@ func TestWriteBackOutlivesItsMount(t *testing.T) {
 		t.Errorf("got %+v", u)
 	}
 	s.must("status").want(t, 0, uri+"  12 B, since ", "")
+	s.healthy().want(t, 0, "warn  uploads: "+mountpoint+": 1 file pending", "")
 
 	r := s.run("umount", "--timeout", "1s")
 	r.want(t, 1, "unmounted "+mountpoint, "the next 'sd mount' uploads them:\n  "+uri)
