@@ -91,31 +91,32 @@ func (f *File) note() error {
 		f.record = f.path(recordSuffix)
 		f.since = time.Now()
 	}
-	var fresh, unsynced []*layer
-	for _, l := range f.layers {
-		if !l.acked {
-			l.acked = true
-			fresh = append(fresh, l)
-		}
+	// Nothing may be written to these layers until the record is there. Only then are
+	// they what was acknowledged.
+	layers := f.layers
+	var unsynced []*layer
+	for _, l := range layers {
+		l.users++
 		if !l.synced {
 			l.synced = true
 			unsynced = append(unsynced, l)
 		}
 	}
 	now := f.now()
-	state := f.state(&now)
+	state := f.state(&now, layers)
 	f.mu.Unlock()
 	f.io.Unlock()
 
-	err := error(nil)
-	for _, l := range unsynced {
-		err = errors.Join(err, datasync(l.file))
-	}
+	err := syncAll(unsynced)
 	if err == nil {
 		err = f.writeRecord(state, true)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, l := range layers {
+		l.users--
+		l.acked = l.acked || err == nil
+	}
 	if err == nil {
 		f.ackSeq, f.acked = now.seq, now
 		return nil
@@ -123,13 +124,19 @@ func (f *File) note() error {
 	for _, l := range unsynced {
 		l.synced = false
 	}
-	for _, l := range fresh {
-		l.acked = false
-	}
 	if f.ackSeq == 0 {
 		f.record = ""
 	}
 	return full(err)
+}
+
+func syncAll(layers []*layer) error {
+	for _, l := range layers {
+		if err := datasync(l.file); err != nil {
+			return fmt.Errorf("staging file: %w", err)
+		}
+	}
+	return nil
 }
 
 // writeRecord replaces the record, and removes layers that the new one names no more.
@@ -142,10 +149,12 @@ func (f *File) writeRecord(state *record, durable bool) error {
 	if err := f.folder.replaceFile(f.record, data, durable); err != nil {
 		return err
 	}
-	for _, l := range f.obsolete {
-		f.drop(l)
+	if durable {
+		for _, l := range f.obsolete {
+			f.drop(l)
+		}
+		f.obsolete = nil
 	}
-	f.obsolete = nil
 	return nil
 }
 
@@ -158,8 +167,14 @@ func (f *File) rejournal(durable bool) error {
 		f.mu.Unlock()
 		return nil
 	}
-	state := f.state(&f.acked)
+	layers := f.ackedLayers()
+	state := f.state(&f.acked, layers)
 	f.mu.Unlock()
+	if durable {
+		if err := syncAll(layers); err != nil {
+			return err
+		}
+	}
 	return f.writeRecord(state, durable)
 }
 

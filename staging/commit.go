@@ -128,7 +128,7 @@ func (f *File) join(target uint64, background bool) (*commit, error) {
 		if !background {
 			f.beforeSync()
 		}
-		if c := f.startCommit(background); c != nil {
+		if c := f.startCommit(target, background); c != nil {
 			return c, nil
 		}
 	}
@@ -145,7 +145,7 @@ func (f *File) leave(c *commit) {
 
 // startCommit freezes f and begins to upload it. The caller is the first to wait. It
 // returns nil if a commit runs already, or if there is nothing to do any more.
-func (f *File) startCommit(background bool) *commit {
+func (f *File) startCommit(target uint64, background bool) *commit {
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()
@@ -153,11 +153,13 @@ func (f *File) startCommit(background bool) *commit {
 	if f.commit != nil || !f.dirty() || f.freed {
 		return nil
 	}
-	if !background {
+	if f.ackSeq == 0 {
 		f.pinTime()
 	}
 	m, layers := f.now(), f.layers
-	if background && f.ackSeq > 0 {
+	// What is in the journal is uploaded as it is there: after a crash the next process
+	// knows what may have been sent.
+	if f.ackSeq > 0 && (background || f.ackSeq >= target) {
 		m, layers = f.acked, f.ackedLayers()
 	}
 	if m.seq <= f.doneSeq {
@@ -173,6 +175,7 @@ func (f *File) startCommit(background bool) *commit {
 		f.dropStream()
 		c.stream = nil
 	}
+	f.try(attempt{m.size, m.meta.ModTime, ""})
 	c.ctx, c.cancel = context.WithCancel(f.store.ctx)
 	if !f.store.spawn(c.run) {
 		c.cancel()

@@ -168,8 +168,8 @@ func (o *objectState) unpack() backends.Entry {
 	return e
 }
 
-// state makes the record of f as it was at m. It needs mu.
-func (f *File) state(m *moment) *record {
+// state makes the record of f as it was at m, in these layers. It needs mu.
+func (f *File) state(m *moment, layers []*layer) *record {
 	r := &record{
 		Volume: f.volume, Name: []byte(f.name), Since: f.since, Size: m.size, Absent: f.cond.Absent, Version: f.cond.Version,
 		OverBase: f.base != nil, MetaOnly: f.committed && m.dataSeq == f.doneDataSeq, Meta: packMeta(m.meta),
@@ -181,7 +181,7 @@ func (f *File) state(m *moment) *record {
 	if f.reason != nil {
 		r.Reason = f.reason.Error()
 	}
-	for _, l := range f.ackedLayers() {
+	for _, l := range layers {
 		s := layerState{File: filepath.Base(l.path), Size: l.size, Under: l.under}
 		for _, v := range l.valid {
 			s.Valid = append(s.Valid, v.off, v.end)

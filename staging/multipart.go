@@ -60,6 +60,12 @@ func (c *commit) sendAll(u backends.Uploader) (backends.Entry, error) {
 		f.mu.Lock()
 		f.try(attempt{c.view.size, st.meta.ModTime, ""})
 		f.mu.Unlock()
+		f.journal.Lock()
+		err = f.rejournal(false)
+		f.journal.Unlock()
+		if err != nil {
+			f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+		}
 	}
 	e, err := upload.Commit(c.ctx, parts, c.cond)
 	if err != nil {
