@@ -146,6 +146,8 @@ func (f *File) leave(c *commit) {
 // startCommit freezes f and begins to upload it. The caller is the first to wait. It
 // returns nil if a commit runs already, or if there is nothing to do any more.
 func (f *File) startCommit(target uint64, background bool) *commit {
+	f.journal.Lock() // a record that is being written does not know of this attempt
+	defer f.journal.Unlock()
 	f.io.Lock()
 	defer f.io.Unlock()
 	f.mu.Lock()

@@ -226,29 +226,6 @@ func (c *crasher) check(name string, p []byte) {
 	c.t.Helper()
 	number, whole := numberOf(p)
 	if !whole || number < c.acked[name] || number > c.tried[name] {
-		want := body(c.tried[name], len(p))
-		first, last := -1, -1
-		for i := range p {
-			if p[i] != want[i] {
-				if first < 0 {
-					first = i
-				}
-				last = i
-			}
-		}
-		es, _ := os.ReadDir(c.dir)
-		for _, e := range es {
-			fs, _ := os.ReadDir(c.dir + "/" + e.Name())
-			for _, g := range fs {
-				i, _ := g.Info()
-				data := []byte{}
-				if strings.HasSuffix(g.Name(), "json") {
-					data, _ = os.ReadFile(c.dir + "/" + e.Name() + "/" + g.Name())
-				}
-				c.t.Log(g.Name(), i.Size(), string(data))
-			}
-		}
-		c.t.Logf("differs from %d to %d of %d", first, last, len(p))
 		c.t.Fatalf("%s: %d bytes, number %d, whole %v; want number %d to %d", name, len(p), number, whole, c.acked[name], c.tried[name])
 	}
 }
