@@ -211,6 +211,9 @@ func (n *objectNode) Symlink(ctx context.Context, target, name string, out *fuse
 	return n.child(ctx, dir, &e, s.tree.kernelTTL(), out), 0
 }
 
+// maxTarget is the length of the longest target that Linux takes.
+const maxTarget = 4096
+
 // Readlink gives a link's target, from what the object carries or its bytes.
 func (n *objectNode) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 	o := n.obj
@@ -232,7 +235,7 @@ func (n *objectNode) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 			return nil, errno
 		}
 		if m.LinkTarget == "" {
-			target := make([]byte, min(e.Size, syscall.PathMax))
+			target := make([]byte, min(e.Size, maxTarget))
 			o.mu.Lock()
 			r := o.reader()
 			o.mu.Unlock()

@@ -43,10 +43,13 @@ func (n *objectNode) find(ctx context.Context, dir, name string) (backends.Entry
 		}
 	}
 	e, err := n.store.stat(ctx, join(dir, seg))
-	if missing(err) {
-		n.missed.note(name)
-	}
 	if err != nil {
+		if len(n.store.objects.unsentBelow(join(dir, seg))) > 0 {
+			return backends.Entry{Name: seg, Kind: backends.Dir}, nil // of files that are here alone
+		}
+		if missing(err) {
+			n.missed.note(name)
+		}
 		return e, err
 	}
 	e.Name = seg

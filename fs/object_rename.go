@@ -7,12 +7,14 @@ import (
 	"syscall"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
-	"golang.org/x/sys/unix"
 
 	"sd/backends"
 	"sd/rename"
 	"sd/sdpath"
 )
+
+// renameNoReplace is RENAME_NOREPLACE of renameat2(2), the one flag that is heeded.
+const renameNoReplace = 1
 
 // Rename gives an entry of n another name, in another folder of the volume or in n.
 func (n *objectNode) Rename(ctx context.Context, oldName string, newParent fusefs.InodeEmbedder, newName string, flags uint32) syscall.Errno {
@@ -24,7 +26,7 @@ func (n *objectNode) Rename(ctx context.Context, oldName string, newParent fusef
 		return syscall.EROFS
 	case !ok || p.store != n.store:
 		return syscall.EXDEV
-	case flags&^unix.RENAME_NOREPLACE != 0:
+	case flags&^renameNoReplace != 0:
 		return syscall.ENOTSUP
 	case len(newName) > sdpath.MaxName:
 		return syscall.ENAMETOOLONG
@@ -34,7 +36,7 @@ func (n *objectNode) Rename(ctx context.Context, oldName string, newParent fusef
 	if !ok || !newOK {
 		return syscall.ESTALE
 	}
-	noReplace := flags&unix.RENAME_NOREPLACE != 0
+	noReplace := flags&renameNoReplace != 0
 	if isLitter(oldName) || isLitter(newName) {
 		if done, errno := n.renameLitter(dir, oldName, newDir, newName, noReplace); done {
 			return errno

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	iofs "io/fs"
 	"syscall"
 	"time"
 
@@ -122,10 +123,32 @@ func (o *object) file() cache.File {
 				at, v = join(o.dir, o.seg), o.entry.Version
 			}
 			o.mu.Unlock()
-			body, _, err := o.store.backend.Get(ctx, at, v, off, size)
+			body, e, err := o.store.backend.Get(ctx, at, v, off, size)
+			if err == nil && !o.noticed(&e) {
+				body.Close()
+				err = &iofs.PathError{Op: "get", Path: at, Err: backends.ErrChanged}
+			}
 			return body, err
 		},
 	}
+}
+
+// noticed takes over what a reply with bytes of o tells besides, where only a listing
+// has told of o so far. False says that o is a symbolic link: it was taken for a file,
+// and has to be looked up again.
+func (o *object) noticed(e *backends.Entry) bool {
+	o.mu.Lock()
+	learnt := worthKeeping(e.Meta) && o.entry.Meta == nil && o.staged == nil && e.Version == o.entry.Version
+	if learnt {
+		o.entry.Meta = e.Meta
+	}
+	dir, seg := o.dir, o.seg
+	o.mu.Unlock()
+	if !learnt {
+		return true
+	}
+	o.store.remember(dir, seg, e.Version, fact{Meta: *e.Meta})
+	return kindOf(e) == backends.File
 }
 
 func (o *object) stagedFile() *staging.File {
