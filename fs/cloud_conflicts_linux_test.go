@@ -160,7 +160,7 @@ func TestConflicts(t *testing.T) {
 	})
 	t.Run("renamed over", func(t *testing.T) {
 		c.overwrite(t, "target", "base")
-		lstat(t, c.at("target"))
+		c.wantShown(t, "target", "base")
 		write(t, c.at("tmp"), "ours")
 		c.overwrite(t, "target", "theirs")
 		err := os.Rename(c.at("tmp"), c.at("target"))

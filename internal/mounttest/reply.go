@@ -50,6 +50,10 @@ func (s *served) drain(ctx context.Context) error {
 	if s.staging == nil {
 		return nil
 	}
+	select {
+	case <-s.recovered:
+	case <-ctx.Done():
+	}
 	err := errors.Join(s.staging.Drain(ctx), s.fs.Carry(ctx))
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

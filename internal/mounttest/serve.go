@@ -48,6 +48,8 @@ type served struct {
 	staging  *staging.Store  // nil if read-only
 	renames  *rename.Journal // nil with it
 	fs       *fs.Server
+
+	recovered chan struct{} // closed when renames of a former mount were looked after
 }
 
 // serve mounts, answers commands, and unmounts when they end.
@@ -98,7 +100,7 @@ func serve(cfg childConfig) error {
 	if s.fs, err = fs.Mount(tree); err != nil {
 		return errors.Join(err, s.closeWriting())
 	}
-	recovered := s.begin(ctx)
+	s.begin(ctx)
 	fmt.Println("ready")
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		if err := s.reply(ctx, in.Text()); err != nil {
@@ -107,7 +109,7 @@ func serve(cfg childConfig) error {
 	}
 	err = s.fs.Unmount()
 	end()
-	<-recovered
+	<-s.recovered
 	return errors.Join(err, s.closeWriting())
 }
 
@@ -151,14 +153,14 @@ func (s *served) openWriting(cfg childConfig) (err error) {
 	return err
 }
 
-// begin starts what goes on beside the tree; the channel is closed at its end.
-func (s *served) begin(ctx context.Context) <-chan struct{} {
-	done := make(chan struct{})
+// begin starts what goes on beside the tree.
+func (s *served) begin(ctx context.Context) {
+	s.recovered = make(chan struct{})
 	if s.staging != nil {
 		s.staging.Start()
 	}
 	go func() {
-		defer close(done)
+		defer close(s.recovered)
 		if s.renames == nil {
 			return
 		}
@@ -166,7 +168,6 @@ func (s *served) begin(ctx context.Context) <-chan struct{} {
 			slog.Warn("renames of an earlier mount are not finished", "err", err)
 		}
 	}()
-	return done
 }
 
 func (s *served) closeWriting() error {
