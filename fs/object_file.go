@@ -154,8 +154,10 @@ func (f *objectFile) Flush(ctx context.Context) syscall.Errno {
 // emptyYet tells whether f was opened to be written from the start, nothing was
 // written, and who closes it has it open still: it will be closed again.
 func (f *objectFile) emptyYet(ctx context.Context) bool {
-	staged := f.obj.stagedFile()
-	if staged == nil || f.wrote.Load() || staged.Size() != 0 {
+	f.obj.mu.Lock()
+	staged, alone := f.obj.staged, f.obj.writers == 1
+	f.obj.mu.Unlock()
+	if staged == nil || !alone || f.wrote.Load() || staged.Size() != 0 {
 		return false
 	}
 	return stillOpen(callerOf(ctx).Pid, filepath.Join(f.node.store.tree.mountpoint, f.node.Path(nil)))
