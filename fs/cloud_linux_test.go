@@ -35,12 +35,9 @@ func newCloud(t *testing.T, o mounttest.Options, start func(testing.TB, ...strin
 	t.Helper()
 	c := &cloud{bucket: newBucket(t, "bucket", start), o: o, dir: t.TempDir(), data: t.TempDir()}
 	if o.Volumes == nil {
-		c.o.Volumes = []mounttest.Volume{c.volume()}
-	}
-	for i := range c.o.Volumes { // a busy machine is not a dead server
-		if v := &c.o.Volumes[i]; v.Patience == 0 {
-			v.Patience, v.Stall = 30*time.Second, 30*time.Second
-		}
+		v := c.volume()
+		v.Patience, v.Stall = 30*time.Second, 30*time.Second // a busy machine is not a dead server
+		c.o.Volumes = []mounttest.Volume{v}
 	}
 	c.m = mounttest.StartAt(t, c.o, c.dir, c.data)
 	return c
