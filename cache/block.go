@@ -13,10 +13,11 @@ import (
 // change, so data[:filled] may be read without the lock once filled was seen under it,
 // while the rest is still being written.
 type block struct {
+	c      *Cache
 	key    key
-	charge int64 // what it takes of the budget
-	budget *budget
-	owners atomic.Int32 // its place in Cache.live, and the tier
+	charge int64        // what it takes of the budget, until the last owner lets go
+	owners atomic.Int32 // its place in Cache.live, the tier, the queue to the disk
+	refs   atomic.Int32 // who may look at data: the owners as one, each read, each Loan
 
 	// Guarded by Cache.mu.
 	asked   bool   // fetched for a read, not ahead of one
@@ -36,18 +37,23 @@ type waiter struct {
 	ready chan struct{}
 }
 
-func newBlock(b *budget, k key) *block {
-	return &block{key: k, charge: k.n + overhead, budget: b}
+// newBlock makes a block that its first owner may look at.
+func (c *Cache) newBlock(k key) *block {
+	b := &block{c: c, key: k, charge: k.n + overhead}
+	b.refs.Store(1)
+	return b
 }
 
 // retain adds an owner, unless the last one has just gone.
-func (b *block) retain() bool {
+func (b *block) retain() bool { return addUnlessZero(&b.owners) }
+
+func addUnlessZero(count *atomic.Int32) bool {
 	for {
-		n := b.owners.Load()
+		n := count.Load()
 		if n == 0 {
 			return false
 		}
-		if b.owners.CompareAndSwap(n, n+1) {
+		if count.CompareAndSwap(n, n+1) {
 			return true
 		}
 	}
@@ -58,7 +64,8 @@ func (b *block) release() bool {
 	if b.owners.Add(-1) > 0 {
 		return false
 	}
-	b.budget.release(b.charge)
+	b.drop() // first, so that who gets the charge finds the memory
+	b.c.budget.release(b.charge)
 	return true
 }
 
@@ -81,6 +88,14 @@ func (c *Cache) find(k key) *block {
 		return b
 	}
 	return c.tier.get(k)
+}
+
+// look is find for who looks at the bytes, and drops the block after that.
+func (c *Cache) look(k key) *block {
+	if b := c.find(k); b != nil && b.hold() {
+		return b
+	}
+	return nil
 }
 
 // use counts one more read or session that wants the live block b.
@@ -118,25 +133,26 @@ func (c *Cache) settle(b *block) (freed int64) {
 	return 0
 }
 
-// get returns the first need bytes of k and whether it had to wait for them. c.mu is
-// held, but not while it waits.
+// get returns the block k, once its first need bytes are there, and whether it had to
+// wait for them. The caller drops the block. c.mu is held, but not while it waits.
 //
 // A block that was only read ahead may fail for reasons that say nothing about this
 // read (a connection cut half way), so then the read asks for itself, once.
-func (c *Cache) get(ctx context.Context, f *File, k key, need int) (data []byte, waited bool, err error) {
+func (c *Cache) get(ctx context.Context, f *File, k key, need int) (b *block, waited bool, err error) {
 	for retried := false; ; retried = true {
 		b, err := c.claim(ctx, f, k)
 		if err != nil {
 			return nil, true, err
 		}
 		if b.filled >= need {
-			return b.data[:need:need], waited, nil
+			return b, waited, nil
 		}
 		waited = true
 		err = c.await(ctx, b, need)
 		if err == nil {
-			return b.data[:need:need], waited, nil
+			return b, waited, nil
 		}
+		b.drop()
 		if b.asked || retried || ctx.Err() != nil {
 			return nil, waited, err
 		}
@@ -144,15 +160,15 @@ func (c *Cache) get(ctx context.Context, f *File, k key, need int) (data []byte,
 }
 
 // claim finds block k or starts to fetch it, waiting for memory if it must. The caller
-// may hold no use of any block, since others could be waiting for that one.
+// drops the block. He may hold no use of any block, since others could be waiting for that one.
 func (c *Cache) claim(ctx context.Context, f *File, k key) (*block, error) {
 	if c.closed {
 		return nil, fs.ErrClosed
 	}
-	if b := c.find(k); b != nil {
+	if b := c.look(k); b != nil {
 		return b, nil
 	}
-	b := newBlock(c.budget, k)
+	b := c.newBlock(k)
 	if !c.budget.try(b.charge) {
 		g := c.budget.enqueue(b.charge)
 		c.reclaim()
@@ -166,13 +182,14 @@ func (c *Cache) claim(ctx context.Context, f *File, k key) (*block, error) {
 			c.budget.release(b.charge)
 			return nil, fs.ErrClosed
 		}
-		if other := c.find(k); other != nil {
+		if other := c.look(k); other != nil {
 			c.budget.release(b.charge)
 			return other, nil
 		}
 	}
 	b.asked = true
 	c.start(f, []*block{b}, false)
+	b.refs.Add(1)
 	return b, nil
 }
 

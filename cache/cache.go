@@ -12,9 +12,10 @@
 //   - the queue of what is to be written to disk;
 //   - the tier of kept blocks (ristretto), which may refuse or drop it at any time.
 //
-// When the last owner lets go, its bytes go back to the budget, and the garbage
-// collector takes the memory once no reader looks at it. Slices handed to callers are
-// not counted: at most a block for each read that is being answered.
+// When the last owner lets go, its bytes go back to the budget. The memory is used for
+// another block once nobody looks at it any more: reads that are being answered, and
+// Loans, at most a block for each, which are not counted. What is handed out for good
+// is left to the garbage collector.
 //
 // Cache.mu guards all state of blocks, fetches and sessions, and is never held during
 // I/O. The locks of the budget and of the tier come after it.
@@ -43,8 +44,9 @@ const (
 
 // Config says how large a Cache may grow.
 type Config struct {
-	// MaxBytes caps the memory of all blocks; 0 is DefaultBytes. Blocks that were let
-	// go come on top until the garbage collector has found them.
+	// MaxBytes caps the memory of all blocks; 0 is DefaultBytes. On top comes what waits
+	// to be used again, an eighth of it and 32 MiB at most, and small or handed out
+	// blocks that were let go until the garbage collector has found them.
 	MaxBytes int64
 
 	// Dir is a folder for whole files, kept across restarts; "" is none. It is made if
@@ -71,6 +73,7 @@ type File struct {
 // Cache is a cache of blocks. It is safe for concurrent use.
 type Cache struct {
 	budget  *budget
+	spare   spare
 	tier    *tier
 	disk    *disk // nil without one
 	window  int64 // the furthest that a session reads ahead
@@ -104,6 +107,7 @@ func New(cfg Config) (*Cache, error) {
 	}
 	c := &Cache{
 		budget:  newBudget(limit),
+		spare:   spare{limit: int(min(limit/8, maxSpare) / blockSize)},
 		tier:    t,
 		window:  min(maxWindow, ahead/2),
 		done:    make(chan struct{}),

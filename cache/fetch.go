@@ -57,8 +57,8 @@ func (f *fetch) fill(ctx context.Context) error {
 	}
 	defer body.Close()
 	for _, b := range f.blocks {
-		// A buffer of its own for each block, so that none keeps its neighbours alive.
-		if err := f.fillBlock(ctx, body, b, make([]byte, b.key.n), b == last); err != nil {
+		// Memory of its own for each block, so that none keeps its neighbours alive.
+		if err := f.fillBlock(ctx, body, b, f.c.spare.get(b.key.n), b == last); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func (c *Cache) keepHead(f *fetch) {
 	if f.goOn == nil || f.resumed || b.fetch != f || b.filled < grain {
 		return
 	}
-	head := newBlock(c.budget, key{f.file.ID, 0, grain})
+	head := c.newBlock(key{f.file.ID, 0, grain})
 	if c.tier.get(head.key) != nil || !c.budget.try(head.charge) {
 		return
 	}

@@ -36,14 +36,16 @@ type Reader struct {
 // The result may alias the cache: never write to it. It stays valid for good, but keeps
 // a whole block alive, so let go of it soon.
 func (r *Reader) Read(ctx context.Context, off int64, n int) ([]byte, error) {
-	return r.read(ctx, off, n, nil)
+	l, err := r.borrow(ctx, off, n, nil)
+	return l.Bytes, err
 }
 
 // ReadInto is Read of len(buf) bytes, for callers who have a buffer anyway: bytes that
 // lie in one block are returned in place, as by Read, and buf is untouched; only bytes
 // from several blocks are copied, into buf, and so are those of a file on disk.
 func (r *Reader) ReadInto(ctx context.Context, off int64, buf []byte) ([]byte, error) {
-	return r.read(ctx, off, len(buf), buf)
+	l, err := r.Borrow(ctx, off, buf)
+	return l.Bytes, err
 }
 
 // Close ends the read-ahead. Reads under way go on; later ones fail with fs.ErrClosed.
@@ -67,12 +69,12 @@ func (r *Reader) endRuns() {
 	}
 }
 
-func (r *Reader) read(ctx context.Context, off int64, n int, buf []byte) ([]byte, error) {
+func (r *Reader) borrow(ctx context.Context, off int64, n int, buf []byte) (Loan, error) {
 	if off < 0 || n < 0 {
-		return nil, errors.New("read before the start of a file")
+		return Loan{}, errors.New("read before the start of a file")
 	}
 	if off >= r.file.Size || n == 0 {
-		return nil, nil
+		return Loan{}, nil
 	}
 	end := off + min(int64(n), r.file.Size-off)
 
@@ -80,27 +82,23 @@ func (r *Reader) read(ctx context.Context, off int64, n int, buf []byte) ([]byte
 	if c.disk != nil {
 		if f := r.onDisk(ctx); f != nil {
 			if out, ok := r.readDisk(f, off, end, buf); ok {
-				return out, nil
+				return Loan{Bytes: out}, nil
 			}
 		}
 	}
 	c.mu.Lock()
 	if r.closed || c.closed {
 		c.mu.Unlock()
-		return nil, fs.ErrClosed
+		return Loan{}, fs.ErrClosed
 	}
 	whole, sequential := r.expect(off, end)
-	var out []byte
+	var l Loan
 	var waited bool
 	var err error
 	if whole {
-		out, waited, err = r.gather(ctx, off, end, buf)
+		l, waited, err = r.gather(ctx, off, end, buf)
 	} else {
-		k := r.fragment(off, end)
-		out, waited, err = c.get(ctx, &r.file, k, int(end-k.off))
-		if err == nil {
-			out = out[off-k.off:]
-		}
+		l, waited, err = r.lend(ctx, r.fragment(off, end), off, end)
 	}
 	c.mu.Unlock()
 
@@ -114,40 +112,50 @@ func (r *Reader) read(ctx context.Context, off int64, n int, buf []byte) ([]byte
 		c.count.misses.Add(1)
 	}
 	if err != nil {
-		return nil, err
+		return Loan{}, err
 	}
-	c.count.served.Add(int64(len(out)))
-	return out, nil
+	c.count.served.Add(int64(len(l.Bytes)))
+	return l, nil
+}
+
+// lend gives the bytes [off, end), which lie in k, in place. c.mu is held, but not while
+// it waits.
+func (r *Reader) lend(ctx context.Context, k key, off, end int64) (l Loan, waited bool, err error) {
+	b, waited, err := r.c.get(ctx, &r.file, k, int(end-k.off))
+	if err != nil {
+		return Loan{}, waited, err
+	}
+	return Loan{b.data[off-k.off : end-k.off : end-k.off], b}, waited, nil
 }
 
 // gather reads from blocks: in place if [off, end) lies in one, else copied together.
 // c.mu is held, but neither while it waits nor while it copies.
-func (r *Reader) gather(ctx context.Context, off, end int64, buf []byte) (out []byte, waited bool, err error) {
-	c := r.c
+func (r *Reader) gather(ctx context.Context, off, end int64, buf []byte) (l Loan, waited bool, err error) {
+	var out []byte
 	for at := off; at < end; {
 		k := blockKey(&r.file, at/blockSize)
 		to := min(end, k.off+k.n)
-		data, w, err := c.get(ctx, &r.file, k, int(to-k.off))
+		part, w, err := r.lend(ctx, k, at, to)
 		waited = waited || w
 		if err != nil {
-			return nil, waited, err
+			return Loan{}, waited, err
 		}
-		data = data[at-k.off:]
 		if at == off && to == end {
-			return data, waited, nil
+			return part, waited, nil
 		}
-		c.mu.Unlock()
+		r.c.mu.Unlock()
 		if out == nil {
 			if buf == nil {
 				buf = make([]byte, end-off)
 			}
 			out = buf[:0]
 		}
-		out = append(out, data...)
-		c.mu.Lock()
+		out = append(out, part.Bytes...)
+		part.Return()
+		r.c.mu.Lock()
 		at = to
 	}
-	return out, waited, nil
+	return Loan{Bytes: out}, waited, nil
 }
 
 // expect notes that [off, end) is read now, and has what will be needed fetched as far

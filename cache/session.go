@@ -169,7 +169,7 @@ func (s *session) fetch(c *Cache, f *File, n, run, last int64) int64 {
 		blocks := make([]*block, run)
 		charge := int64(0)
 		for i := range blocks {
-			b := newBlock(c.budget, blockKey(f, n+int64(i)))
+			b := c.newBlock(blockKey(f, n+int64(i)))
 			b.asked = n+int64(i) <= last
 			charge += b.charge
 			blocks[i] = b

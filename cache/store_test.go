@@ -130,7 +130,15 @@ func newCache(t testing.TB, maxBytes int64) *Cache {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	c.spare.spoil = spoil
 	return c
+}
+
+// spoil makes bytes wrong that nobody may look at any more.
+func spoil(p []byte) {
+	for i := range p {
+		p[i] ^= 0xff
+	}
 }
 
 // check compares what Read gave with the file.

@@ -37,7 +37,7 @@ func (c *Cache) Warm(f File) bool {
 	if c.find(k) != nil {
 		return true
 	}
-	b := newBlock(c.budget, k)
+	b := c.newBlock(k)
 	for c.warm.bytes+b.charge > c.warm.limit {
 		if !c.coolOldest(staleWarm) {
 			return false

@@ -86,7 +86,10 @@ func (f *objectFile) prepare(ctx context.Context, e *backends.Entry, writes, tru
 		if f.warm(e) {
 			return 0
 		}
-		_, errno := f.Read(ctx, make([]byte, 1), 0)
+		first, errno := f.Read(ctx, make([]byte, 1), 0)
+		if errno == 0 {
+			first.Done()
+		}
 		return errno
 	}
 	return 0
@@ -110,14 +113,14 @@ func (f *objectFile) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 	if f.reader == nil {
 		return nil, syscall.ESTALE
 	}
-	data, err := f.reader.ReadInto(ctx, off, dest)
+	data, err := f.reader.Borrow(ctx, off, dest)
 	if outdated(err) {
 		return nil, f.obj.changed()
 	}
 	if err != nil {
 		return nil, f.node.store.fail("read", f.obj.name(), err)
 	}
-	return fuse.ReadResultData(data), 0
+	return lent(data), 0
 }
 
 // Write writes into the staging file.
