@@ -220,6 +220,7 @@ func (c *commit) run() {
 		e, lost, err = c.resolve(err)
 	}
 	f.finish(c, e, err, lost)
+	defer close(c.done)
 	if lost != nil && c.copied != "" && f.store.cfg.Conflict != nil {
 		f.store.cfg.Conflict(f.volume, c.name, c.copied)
 	}
@@ -330,5 +331,4 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 	f.commit = nil
 	f.mu.Unlock()
 	f.settleNoted()
-	close(c.done)
 }
