@@ -126,7 +126,7 @@ func TestKilledRenameOfAFolder(t *testing.T) {
 		var killed atomic.Bool
 		result := make(chan error, 1)
 		go func() { result <- os.Rename(c.at(from), c.at(to)) }()
-		c.killLater(1+rand.IntN(100), 2*time.Second, &killed)
+		c.killLater(1+rand.IntN(150), time.Second, &killed)
 		err := <-result
 		c.remount(t)
 		c.drain(t)

@@ -20,7 +20,7 @@ var cloudPrograms = map[string]string{
 			-c '%s/^1/one/' -c 'call writefile([bufname("%"), fnamemodify(swapname("%"), ":t")], "swap")' -c 'wq' f
 		vim -Nu NONE -i NONE -es -c 'set nobackup writebackup backupcopy=no' -c '$s/$/ end/' -c 'wq' g
 		vim -Nu NONE -i NONE -es -c 'set backupcopy=yes' -c 'normal ggdd' -c 'wq' g
-		printf '%s\n' 'a' 'a new file' '.' 'wq' | ex -s -u NONE -i NONE new
+		printf '%s\n' 'a' 'a new file' '.' 'wq' | vim -Nu NONE -i NONE -es new
 		cat swap new; tail -n 1 g; ls -A`,
 	"sed": `
 		seq 100 > f; chmod 640 f; sed -i 's/^5/five/' f; sed -i.bak '/9/d' f; wc -l < f; stat -c %a f f.bak`,

@@ -73,6 +73,11 @@ for what in "$@"; do
 		need sqlite3 sqlite3 sqlite sqlite sqlite sqlite3
 		need setfattr attr attr attr attr attr
 		need setfacl acl acl acl acl acl
+		need tar tar tar tar tar tar
+		need zip zip zip zip zip zip
+		need unzip unzip unzip unzip unzip unzip
+		need vim vim vim-enhanced vim vim vim
+		need ffmpeg ffmpeg ffmpeg-free ffmpeg ffmpeg ffmpeg
 		;;
 	bench)
 		need s3fs s3fs s3fs-fuse s3fs-fuse s3fs-fuse s3fs
