@@ -235,7 +235,7 @@ func TestFsxOnTheBareFileSystem(t *testing.T) {
 }
 
 func fsxOnAVolume(t *testing.T, o mounttest.Options) {
-	c := newCloud(t, o, testserver.Versitygw)
+	c := newMappedCloud(t, o, testserver.Versitygw)
 	x := newFsx(t, c.at("d"))
 	must(t, os.Mkdir(x.root, 0o755))
 	x.late = o.WriteBack

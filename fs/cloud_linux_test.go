@@ -35,12 +35,29 @@ func newCloud(t *testing.T, o mounttest.Options, start func(testing.TB, ...strin
 	t.Helper()
 	c := &cloud{bucket: newBucket(t, "bucket", start), o: o, dir: t.TempDir(), data: t.TempDir()}
 	if o.Volumes == nil {
-		v := c.volume()
-		v.Patience, v.Stall = 30*time.Second, 30*time.Second // a busy machine is not a dead server
-		c.o.Volumes = []mounttest.Volume{v}
+		c.o.Volumes = []mounttest.Volume{c.patientVolume()}
 	}
 	c.m = mounttest.StartAt(t, c.o, c.dir, c.data)
 	return c
+}
+
+// newMappedCloud is newCloud without the proxy, for tests that map files: that is in
+// this process, which stands still while one of its goroutines waits for a page.
+func newMappedCloud(t *testing.T, o mounttest.Options, start func(testing.TB, ...string) *testserver.Server) *cloud {
+	t.Helper()
+	c := &cloud{bucket: newBucket(t, "bucket", start), o: o, dir: t.TempDir(), data: t.TempDir()}
+	v := c.patientVolume()
+	v.Endpoint = c.server.URL
+	c.o.Volumes = []mounttest.Volume{v}
+	c.m = mounttest.StartAt(t, c.o, c.dir, c.data)
+	return c
+}
+
+// patientVolume takes no busy machine for a dead server.
+func (c *cloud) patientVolume() mounttest.Volume {
+	v := c.volume()
+	v.Patience, v.Stall = 30*time.Second, 30*time.Second
+	return v
 }
 
 // at is where the mount shows a key.

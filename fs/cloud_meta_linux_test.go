@@ -255,7 +255,7 @@ func TestDesktopLitterStaysHere(t *testing.T) {
 
 // A mapping that is synced is at the provider after fsync.
 func TestMappedWritesOnAVolume(t *testing.T) {
-	c := newCloud(t, mounttest.Options{}, testserver.Versitygw)
+	c := newMappedCloud(t, mounttest.Options{}, testserver.Versitygw)
 	c.overwrite(t, "f", strings.Repeat("-", 3<<20))
 	f, err := os.OpenFile(c.at("f"), os.O_RDWR, 0)
 	must(t, err)
