@@ -94,23 +94,15 @@ func (f *File) note() error {
 	// Nothing may be written to these layers until the record is there. Only then are
 	// they what was acknowledged.
 	layers := f.layers
-	var unsynced []*layer
 	for _, l := range layers {
 		l.users++
-		if !l.synced {
-			l.synced = true
-			unsynced = append(unsynced, l)
-		}
 	}
 	now := f.now()
 	state := f.state(&now, layers)
 	f.mu.Unlock()
 	f.io.Unlock()
 
-	err := syncAll(unsynced)
-	if err == nil {
-		err = f.writeRecord(state, true)
-	}
+	err := f.putDown(state, layers)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, l := range layers {
@@ -121,18 +113,51 @@ func (f *File) note() error {
 		f.ackSeq, f.acked = now.seq, now
 		return nil
 	}
-	for _, l := range unsynced {
-		l.synced = false
-	}
 	if f.ackSeq == 0 {
 		f.record = ""
 	}
 	return full(err)
 }
 
+// putDown brings a record, and first the bytes that it names, to the disk. A few bytes go
+// into the record itself: that is one wait for the disk instead of two. It needs journal.
+func (f *File) putDown(state *record, layers []*layer) error {
+	if len(layers) == 1 && layers[0].valid.bytes() <= inlineBytes {
+		data, err := layers[0].bytes()
+		if err != nil {
+			return err
+		}
+		state.Layers[0].Data = data
+	} else if err := syncAll(layers); err != nil {
+		return err
+	}
+	return f.writeRecord(state)
+}
+
+// inlineBytes is how many bytes may go into a record.
+const inlineBytes = 64 << 10
+
+// bytes are those that are valid, one after another.
+func (l *layer) bytes() ([]byte, error) {
+	data := make([]byte, 0, l.valid.bytes())
+	for _, s := range l.valid {
+		n := len(data)
+		data = data[:n+int(s.end-s.off)]
+		if err := readZeros(l.file, data[n:], s.off); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+// syncAll brings the bytes of frozen layers to the disk.
 func syncAll(layers []*layer) error {
 	for _, l := range layers {
+		if l.synced.Swap(true) {
+			continue
+		}
 		if err := datasync(l.file); err != nil {
+			l.synced.Store(false)
 			return fmt.Errorf("staging file: %w", err)
 		}
 	}
@@ -141,27 +166,25 @@ func syncAll(layers []*layer) error {
 
 // writeRecord replaces the record, and removes layers that the new one names no more.
 // It needs journal.
-func (f *File) writeRecord(state *record, durable bool) error {
+func (f *File) writeRecord(state *record) error {
 	data, err := encode(state)
 	if err != nil {
 		return fmt.Errorf("journal record: %w", err)
 	}
-	if err := f.folder.replaceFile(f.record, data, durable); err != nil {
+	if err := f.folder.replaceFile(f.record, data, true); err != nil {
 		return err
 	}
-	if durable {
-		for _, l := range f.obsolete {
-			f.drop(l)
-		}
-		f.obsolete = nil
+	for _, l := range f.obsolete {
+		f.drop(l)
 	}
+	f.obsolete = nil
 	return nil
 }
 
 // rejournal brings the record, if there is one, in line with what has become of f. What
 // was written since the last acknowledgement does not become part of it. It needs
 // journal.
-func (f *File) rejournal(durable bool) error {
+func (f *File) rejournal() error {
 	f.mu.Lock()
 	if f.ackSeq == 0 {
 		f.mu.Unlock()
@@ -170,12 +193,7 @@ func (f *File) rejournal(durable bool) error {
 	layers := f.ackedLayers()
 	state := f.state(&f.acked, layers)
 	f.mu.Unlock()
-	if durable {
-		if err := syncAll(layers); err != nil {
-			return err
-		}
-	}
-	return f.writeRecord(state, durable)
+	return f.putDown(state, layers)
 }
 
 // unjournal removes the record: the store has it all, or nobody wants it. It needs
@@ -218,16 +236,17 @@ func (f *File) beforeSync() {
 	f.compact()
 }
 
-// settle is called when something ended that f was needed for: it removes a record
-// that is done with, and f itself if it was closed and nothing waits.
+// settle removes a record that is done with, and f itself if it was closed and nothing
+// waits.
 func (f *File) settle() {
 	f.journal.Lock()
 	defer f.journal.Unlock()
-	f.settleNoted()
+	f.settleNoted(false)
 }
 
-// settleNoted needs journal.
-func (f *File) settleNoted() {
+// settleNoted does the same, and brings the record up to date if f has changed. It
+// needs journal.
+func (f *File) settleNoted(changed bool) {
 	f.mu.Lock()
 	busy, done := f.commit != nil, f.discarded || f.doneSeq >= f.seq
 	noted := f.ackSeq > 0
@@ -236,8 +255,8 @@ func (f *File) settleNoted() {
 	err := error(nil)
 	if covered && !busy {
 		f.unjournal()
-	} else if noted && !busy {
-		err = f.rejournal(false)
+	} else if noted && !busy && changed {
+		err = f.rejournal()
 	}
 	if err != nil {
 		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)

@@ -58,7 +58,7 @@ func (f *File) retarget(name string) (bool, error) {
 	old, cond := f.name, f.cond
 	f.name, f.cond, f.tried = name, backends.Cond{Absent: true}, nil
 	f.mu.Unlock()
-	if err := f.rejournal(true); err != nil {
+	if err := f.rejournal(); err != nil {
 		f.mu.Lock()
 		f.name, f.cond = old, cond
 		f.mu.Unlock()

@@ -196,9 +196,7 @@ func freeze(layers []*layer, b *base, size int64) view {
 	v := view{base: b, size: size}
 	for _, l := range layers {
 		l.users++
-		frozen := *l
-		frozen.valid = slices.Clone(l.valid)
-		v.layers = append(v.layers, &frozen)
+		v.layers = append(v.layers, &layer{file: l.file, path: l.path, valid: slices.Clone(l.valid), size: l.size, under: l.under})
 	}
 	return v
 }
@@ -330,5 +328,5 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 	}
 	f.commit = nil
 	f.mu.Unlock()
-	f.settleNoted()
+	f.settleNoted(true)
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +182,6 @@ func (c *crasher) round(seed uint64) {
 		if _, err := f.ReadAt(t.Context(), p, 0); err != nil {
 			t.Fatal(err)
 		}
-		t.Log("recovered")
 		c.check(f.Name(), p)
 		waiting[f.Name()] = true
 		f.Close()
@@ -216,6 +216,10 @@ func (c *crasher) round(seed uint64) {
 	}
 	if seed%2 == 0 {
 		if left, err := os.ReadDir(c.dir); err != nil || len(left) != 0 {
+			for _, e := range left {
+				inside, _ := os.ReadDir(filepath.Join(c.dir, e.Name()))
+				t.Log(e.Name(), inside)
+			}
 			t.Fatalf("left in the staging folder: %v, %v", left, err)
 		}
 	}

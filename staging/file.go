@@ -252,7 +252,7 @@ func (f *File) Replaces(version string, absent bool) {
 	f.mu.Lock()
 	f.cond = backends.Cond{Absent: absent, Version: version}
 	f.mu.Unlock()
-	if err := f.rejournal(true); err != nil {
+	if err := f.rejournal(); err != nil {
 		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
 	}
 }
@@ -270,7 +270,7 @@ func (f *File) Moved(e backends.Entry) {
 		f.base = f.store.reader(f, e)
 	}
 	f.mu.Unlock()
-	if err := f.rejournal(true); err != nil {
+	if err := f.rejournal(); err != nil {
 		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
 	}
 }

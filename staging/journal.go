@@ -48,6 +48,7 @@ type layerState struct {
 	Size  int64   `json:"size"`
 	Under int64   `json:"under"`
 	Valid []int64 `json:"valid,omitempty"` // offsets and ends in turn
+	Data  []byte  `json:"data,omitempty"`  // what is valid, where File may not have reached the disk
 }
 
 type metaState struct {
@@ -111,7 +112,11 @@ func (r *record) check() error {
 		if l.File == "" || l.File != filepath.Base(l.File) || !strings.HasSuffix(l.File, dataSuffix) {
 			return fmt.Errorf("journal record names the file %q", l.File)
 		}
-		if _, ok := l.ranges(); !ok || l.Under < 0 || l.Size < 0 {
+		valid, ok := l.ranges()
+		if l.Data != nil && valid.bytes() != int64(len(l.Data)) {
+			return errors.New("journal record has bytes for other ranges")
+		}
+		if !ok || l.Under < 0 || l.Size < 0 {
 			return errors.New("journal record has ranges out of order")
 		}
 		if l.Under > below {

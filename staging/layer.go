@@ -7,22 +7,23 @@ import (
 	iofs "io/fs"
 	"math"
 	"os"
+	"sync/atomic"
 )
 
 // layer is a sparse file that lies over other layers or the Base. Its bytes show
 // where they are valid and from under on, where what was never written is zeros;
-// elsewhere what lies below shows. The File's mu guards all but file and path.
+// elsewhere what lies below shows. The File's mu guards what follows synced.
 type layer struct {
-	file *os.File
-	path string
+	file   *os.File
+	path   string
+	synced atomic.Bool // the bytes are on the disk
 
-	valid  ranges
-	size   int64 // of the whole File, as long as this layer is its top
-	under  int64 // the bytes of what lies below that still show
-	users  int   // commits that read it
-	acked  bool  // a journal record names it
-	synced bool  // its bytes are on the disk, as far as the journal promises them
-	paid   int64 // bytes held of the Store's budget
+	valid ranges
+	size  int64 // of the whole File, as long as this layer is its top
+	under int64 // the bytes of what lies below that still show
+	users int   // commits that read it
+	acked bool  // a journal record names it
+	paid  int64 // bytes held of the Store's budget
 }
 
 // frozen tells whether a change of l could be seen by somebody else than the File.

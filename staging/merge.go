@@ -93,7 +93,8 @@ func (f *File) merge(lower, upper *layer) error {
 	}
 	lower.paid = lower.valid.bytes()
 	f.store.budget.release(paid - lower.paid)
-	lower.under, lower.size, lower.synced = min(lower.under, upper.under), upper.size, false
+	lower.under, lower.size = min(lower.under, upper.under), upper.size
+	lower.synced.Store(false)
 	var rest []*layer
 	for _, l := range f.layers {
 		if l != upper {

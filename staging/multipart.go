@@ -61,7 +61,7 @@ func (c *commit) sendAll(u backends.Uploader) (backends.Entry, error) {
 		f.try(attempt{c.view.size, st.meta.ModTime, ""})
 		f.mu.Unlock()
 		f.journal.Lock()
-		err = f.rejournal(false)
+		err = f.rejournal()
 		f.journal.Unlock()
 		if err != nil {
 			f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)

@@ -172,9 +172,17 @@ func (s *Store) load(d *folder, path string) (_ *File, err error) {
 func openLayer(d *folder, state layerState) (*layer, error) {
 	valid, _ := state.ranges()
 	path := filepath.Join(d.path, state.File)
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	flags := os.O_RDWR
+	if state.Data != nil {
+		flags |= os.O_CREATE
+	}
+	file, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	if err := restore(file, valid, state); err != nil {
+		file.Close()
+		return nil, full(err)
 	}
 	l := &layer{file: file, path: path, valid: valid, size: state.Size, under: state.Under, acked: true}
 	l.paid = valid.bytes()
@@ -196,6 +204,22 @@ func checkFiles(layers []*layer) error {
 			return fmt.Errorf("%s has %d bytes of %d", l.path, info.Size(), needed)
 		}
 		shown = min(shown, l.under)
+	}
+	return nil
+}
+
+// restore writes the bytes that a record holds itself, which after a loss of power its
+// file may not have.
+func restore(file *os.File, valid ranges, state layerState) error {
+	rest := state.Data
+	for _, s := range valid {
+		if rest == nil {
+			return nil
+		}
+		if _, err := file.WriteAt(rest[:s.end-s.off], s.off); err != nil {
+			return err
+		}
+		rest = rest[s.end-s.off:]
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (f *File) write(p []byte, off int64) (n int, lacks int64, err error) {
 	defer f.mu.Unlock()
 	added := l.valid.add(off, off+int64(n))
 	l.paid += added
-	l.synced = false
+	l.synced.Store(false)
 	f.store.budget.release(held - added)
 	f.touch(off, end)
 	if n > 0 {
@@ -153,7 +153,8 @@ func (f *File) resize(l *layer, size int64) error {
 		l.under = min(l.under, size)
 		f.refund(l, l.valid.remove(size, math.MaxInt64))
 	}
-	f.size, l.size, l.synced = size, size, false
+	f.size, l.size = size, size
+	l.synced.Store(false)
 	return nil
 }
 
@@ -208,7 +209,7 @@ func (f *File) zero(off, end int64, keepSize bool) (lacks int64, err error) {
 			return 0, full(err)
 		}
 		f.touch(off, hole)
-		l.synced = false
+		l.synced.Store(false)
 		l.paid += l.valid.add(off, min(below, hole))
 		f.refund(l, l.valid.remove(max(off, l.under), hole))
 	}
@@ -290,7 +291,7 @@ func (f *File) fill(p []byte, off int64) (lacks int64, err error) {
 				return 0, full(err)
 			}
 			bottom.paid += bottom.valid.add(off, until)
-			bottom.synced = false
+			bottom.synced.Store(false)
 		}
 		p, off = p[len(q):], until
 	}
