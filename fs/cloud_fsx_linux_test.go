@@ -66,7 +66,13 @@ func newFsx(t *testing.T, root string) *fsx {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("go test -run '^%s$' -args -fsx.seed %d", t.Name(), seed)
-	return &fsx{t: t, root: root, r: rand.New(rand.NewPCG(seed, 1)), files: map[string]*fsxFile{}}
+	x := &fsx{t: t, root: root, r: rand.New(rand.NewPCG(seed, 1)), files: map[string]*fsxFile{}}
+	t.Cleanup(func() { // of a test that failed: the mount would be busy
+		for _, h := range x.handles {
+			unix.Close(h.fd)
+		}
+	})
+	return x
 }
 
 func (x *fsx) path(name string) string { return filepath.Join(x.root, name) }

@@ -3,6 +3,7 @@ package fs_test
 import (
 	"errors"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -147,6 +148,15 @@ func (x *fsx) mapped() {
 	m, err := unix.Mmap(h.fd, 0, len(f.data), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	x.ok(err)
 	defer unix.Munmap(m)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() { // of a page that cannot be read
+		if r := recover(); r != nil {
+			var st unix.Stat_t
+			p := make([]byte, 1)
+			_, err := unix.Pread(h.fd, p, int64(len(f.data)-1))
+			x.fail("the mapping of %q: %v; pread: %v; fstat: %v, %d bytes of %d", f.name, r, err, unix.Fstat(h.fd, &st), st.Size, len(f.data))
+		}
+	}()
 	off, n := x.span(f)
 	off = min(off, len(f.data)-1)
 	n = min(n, len(f.data)-off)
