@@ -136,7 +136,7 @@ func (j *Journal) over(ctx context.Context) error {
 
 // copy makes one copy and notes it.
 func (j *Journal) copy(ctx context.Context, v tree, t *task, index int, r record) error {
-	to, from := below(t.header.To, r.name), below(t.header.From, r.name)
+	to, from := r.in(t.header.To), r.in(t.header.From)
 	e, err := v.Copy(ctx, to, from, backends.CopyOptions{Source: r.version, Size: r.size, Cond: backends.Cond{Absent: true}})
 	switch {
 	case err == nil:
@@ -153,9 +153,9 @@ func (j *Journal) copy(ctx context.Context, v tree, t *task, index int, r record
 // ours to take back.
 func (j *Journal) mark(ctx context.Context, v tree, t *task, index int, r record) error {
 	if v.dirs == nil {
-		return fail(below(t.header.From, r.name), errors.ErrUnsupported)
+		return fail(r.in(t.header.From), errors.ErrUnsupported)
 	}
-	err := v.dirs.Mkdir(ctx, below(t.header.To, r.name))
+	err := v.dirs.Mkdir(ctx, r.in(t.header.To))
 	switch {
 	case err == nil:
 		return t.add(record{kind: copied, index: index})
@@ -202,12 +202,12 @@ func (j *Journal) markers(ctx context.Context, t *task, deepFirst bool, use func
 	return nil
 }
 
-// below joins a folder and a name below it, "" for the folder itself.
-func below(dir []byte, rel string) string {
-	if rel == "" {
+// in gives the whole name that r has below dir, which may be dir itself.
+func (r record) in(dir []byte) string {
+	if r.name == "" && r.kind == isMarker {
 		return string(dir)
 	}
-	return string(dir) + "/" + rel
+	return string(dir) + "/" + r.name
 }
 
 // finish removes the old tree after the copies have been made.

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,8 @@ import (
 const (
 	victimEnv  = "SD_RENAME_VICTIM"
 	killBucket = "bucket"
+	// roundsEnv is how many processes TestKill kills; 15 are enough for every day.
+	roundsEnv = "SD_RENAME_KILLS"
 )
 
 // openBucket opens the bucket. What the server heeds is known, if only from us: a probe
@@ -41,6 +44,7 @@ func openBucket(endpoint string, known *backends.Capabilities) (*s3.Backend, err
 		Bucket: killBucket, Endpoint: endpoint, AccessKeyID: testserver.AccessKey,
 		Secret:       func() (string, string, error) { return testserver.SecretKey, "", nil },
 		Capabilities: known,
+		Patience:     time.Minute, Stall: time.Minute, // the machine may be busy
 	})
 	if err == nil {
 		_, err = b.Capabilities(context.Background())
@@ -166,6 +170,11 @@ func (f *front) wait() {
 // TestKill kills a process at a random moment of a rename, again and again. After
 // Recover there is one of the two trees, with every byte, and nothing else.
 func TestKill(t *testing.T) {
+	t.Parallel()
+	rounds := 15
+	if n, err := strconv.Atoi(os.Getenv(roundsEnv)); err == nil {
+		rounds = n
+	}
 	server := testserver.Versitygw(t, killBucket)
 	f := newFront(t, server.URL)
 	b, err := openBucket(f.URL, nil)
@@ -193,7 +202,7 @@ func TestKill(t *testing.T) {
 		}
 	}
 	ends := map[string]int{}
-	for round := range 60 {
+	for round := range rounds {
 		kind, from, to := "folder", "d", "e"
 		if round%3 == 2 {
 			kind, from, to = "file", "file", "renamed"
@@ -234,7 +243,7 @@ func TestKill(t *testing.T) {
 			ends[kind+", "+end]++
 		}
 	}
-	t.Logf("of 60 processes, with something left to do: %v", ends)
+	t.Logf("of %d processes, with something left to do: %v", rounds, ends)
 }
 
 // onDisk is everything in the bucket; the server keeps an object in a file of its name.

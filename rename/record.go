@@ -11,7 +11,7 @@ import (
 // The kinds of record, in the order in which a journal has them.
 const (
 	isHeader byte = 'H' // name: a header as JSON
-	isFile   byte = 'F' // a planned object: name below the folder, version, size
+	isFile   byte = 'F' // a planned object: name below the folder, which may be empty, version, size
 	isMarker byte = 'D' // a planned folder of its own: name below the folder, "" is itself
 	planned  byte = 'c' // the plan is complete, copying begins
 	copied   byte = 'C' // index, and the version that the copy got

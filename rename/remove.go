@@ -40,7 +40,7 @@ func (j *Journal) removeTree(ctx context.Context, v tree, t *task, known []int64
 				return err
 			}
 			defer step()
-			name := below(t.header.From, r.name)
+			name := r.in(t.header.From)
 			err := v.Remove(ctx, name, backends.Cond{Version: r.version})
 			// Whether these two are on record only spares a request later.
 			if err == nil || errors.Is(err, iofs.ErrNotExist) {
@@ -67,7 +67,7 @@ func (j *Journal) removeTree(ctx context.Context, v tree, t *task, known []int64
 	}
 	err = j.markers(ctx, t, true, func(_ int, r record) error {
 		defer step()
-		name := below(t.header.From, r.name)
+		name := r.in(t.header.From)
 		filled, err := hasBytes(ctx, v, name)
 		if err != nil {
 			return err
@@ -132,7 +132,7 @@ func (j *Journal) takeBack(ctx context.Context, v tree, t *task) error {
 		if known[index] < 0 || v.dirs == nil {
 			return nil
 		}
-		return rmdir(ctx, v, below(t.header.To, r.name))
+		return rmdir(ctx, v, r.in(t.header.To))
 	})
 }
 
@@ -146,7 +146,7 @@ func (j *Journal) takeBackOne(ctx context.Context, v tree, t *task, at int64, r 
 		made, err = t.at(at)
 		ours = made.version == e.Version
 	} else {
-		ours, err = same(ctx, v, source{below(t.header.From, r.name), r.version, r.size}, e)
+		ours, err = same(ctx, v, source{r.in(t.header.From), r.version, r.size}, e)
 	}
 	if err != nil || !ours {
 		return err

@@ -32,6 +32,9 @@ type Options struct {
 	CanHold func(name string) bool
 	// FileAndDir says that one name may be a file and a directory at once.
 	FileAndDir bool
+	// EmptyNames says that a file may have an empty name: in folder d its whole name is
+	// "d/". It is not empty itself.
+	EmptyNames bool
 	// WeakCond says that conditions of Put, Remove and Copy are only tried, because the
 	// server behind the store ignores some of them. They are then not tested.
 	WeakCond bool
@@ -64,10 +67,14 @@ func Run(t *testing.T, open func(t *testing.T) backends.Backend, opts Options) {
 		{"Rename", renameTests},
 		{"Dirs", dirTests},
 		{"Walk", walkTests},
+		{"EmptyNames", emptyTests},
 		{"Numbers", numberTests},
 		{"Model", modelTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
+			if group.name == "EmptyNames" && !opts.EmptyNames {
+				t.Skip("the store holds no such names")
+			}
 			for _, tt := range group.tests {
 				t.Run(tt.name, func(t *testing.T) {
 					b := open(t)

@@ -132,9 +132,12 @@ func (k *capabilities) begin(b *Backend) {
 	})
 }
 
-// holds tells whether a condition holds now.
-func (b *Backend) holds(ctx context.Context, name string, c backends.Cond) error {
-	_, err := b.head(ctx, name, c.Version)
+// holds tells whether a condition holds now of what is under a key, if only a marker.
+func (b *Backend) holds(ctx context.Context, key string, c backends.Cond) error {
+	_, out, err := b.look(ctx, key, c.Version)
+	if out != nil && errors.Is(err, iofs.ErrNotExist) {
+		err = nil
+	}
 	switch {
 	case !c.Absent:
 		return err

@@ -36,13 +36,18 @@ func (u *upload) commit(ctx context.Context, parts []backends.Part, c backends.C
 		}
 		size += p.Size
 	}
+	ctx = work(ctx)
+	c, err := u.b.overMarker(ctx, u.name, size, c)
+	if err != nil {
+		return u.committed(ctx, size, err)
+	}
 	heeded, err := u.b.guard(ctx, u.name, c, func(k *backends.Capabilities) (absent, version bool) {
 		return k.CommitAbsent, k.CommitVersion
 	})
 	if err != nil {
 		return u.committed(ctx, size, conditional(err, c))
 	}
-	call, err := u.b.rest.Begin(ctx, "COMPLETE", rest.Meta, time.Minute+grace(size/8))
+	call, err := u.b.rest.Begin(ctx, "COMPLETE", rest.Work, time.Minute+grace(size/8))
 	if err != nil {
 		return backends.Entry{}, err
 	}

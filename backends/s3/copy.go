@@ -32,10 +32,11 @@ type original struct {
 }
 
 func (b *Backend) copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
-	if !isKey(src) || !isKey(dst) {
+	ctx = work(ctx)
+	switch {
+	case src == "" || dst == "":
 		return backends.Entry{}, backends.ErrIsDir
-	}
-	if dst == src && o.Meta == nil {
+	case dst == src && o.Meta == nil:
 		return backends.Entry{}, iofs.ErrInvalid
 	}
 	from := original{Entry: backends.Entry{Name: src, Version: o.Source, Size: o.Size}}
@@ -45,6 +46,10 @@ func (b *Backend) copy(ctx context.Context, dst, src string, o backends.CopyOpti
 			return backends.Entry{}, pathError("copy", src, err)
 		}
 		from = original{e, reply}
+	}
+	var err error
+	if o.Cond, err = b.overMarker(ctx, dst, from.Size, o.Cond); err != nil {
+		return backends.Entry{}, err
 	}
 	heeds := func(k *backends.Capabilities) (absent, version bool) { return k.CopyAbsent, k.CopyVersion }
 	if from.Size > b.cfg.MaxCopy {
@@ -69,7 +74,7 @@ func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o ba
 	if o.Meta != nil {
 		meta = replace(&in, from.reply, *o.Meta)
 	}
-	call, err := b.rest.Begin(ctx, "COPY", rest.Meta, grace(from.Size))
+	call, err := b.rest.Begin(ctx, "COPY", rest.Work, grace(from.Size))
 	if err != nil {
 		return backends.Entry{}, err
 	}

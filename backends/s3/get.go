@@ -124,6 +124,9 @@ func (r *reader) accept(out *sdk.GetObjectOutput) error {
 	if out.ContentLength == nil || length < 0 {
 		return &protocolError{"a reply without its length"}
 	}
+	if length == 0 && marks(r.name) {
+		return iofs.ErrNotExist // the marker of a directory
+	}
 	if out.ContentRange != nil {
 		first, last, total, ok := parseRange(*out.ContentRange)
 		if !ok || first != r.pos || last-first+1 != length || last >= total {

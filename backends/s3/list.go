@@ -16,7 +16,7 @@ import (
 
 // List yields the children of dir; see the package comment for odd ones. A page of
 // the server is one call of yield, and the next page is asked for meanwhile. A
-// directory's marker is not yielded; a directory has no time.
+// directory's marker is not yielded, unless it has bytes; a directory has no time.
 func (b *Backend) List(ctx context.Context, dir string, yield func([]backends.Entry) error) error {
 	slash := false // the root holds keys that begin with a slash
 	found, err := b.children(ctx, prefix(dir), len(prefix(dir)), func(page []backends.Entry) error {
@@ -66,7 +66,7 @@ func fold(objects []types.Object, prefixes []string, at int) ([]types.Object, []
 		key := aws.ToString(o.Key)
 		if i := strings.IndexByte(key[at:], '/'); i >= 0 {
 			prefixes = append(prefixes, key[:at+i+1])
-		} else if len(key) > at {
+		} else if len(key) > at || aws.ToInt64(o.Size) > 0 {
 			files = append(files, o)
 		}
 	}
@@ -74,9 +74,7 @@ func fold(objects []types.Object, prefixes []string, at int) ([]types.Object, []
 }
 
 // Walk yields everything below the directory called prefix in key order: objects as
-// files, markers as directories. Directories without a marker are not yielded. after
-// is the whole name of a file; a walk that is resumed after a directory begins at
-// its marker again.
+// files, markers as directories. Directories without a marker are not yielded.
 func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]backends.Entry) error) error {
 	in := sdk.ListObjectsV2Input{Prefix: aws.String(prefix(dir))}
 	if after != "" {
@@ -86,7 +84,7 @@ func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]back
 		page := make([]backends.Entry, 0, len(objects))
 		for i := range objects {
 			key := aws.ToString(objects[i].Key)
-			if isKey(key) {
+			if !marks(key) || aws.ToInt64(objects[i].Size) > 0 {
 				page = appendFiles(page, objects[i:i+1], 0)
 			} else if key != prefix(dir) && key != "/" {
 				page = append(page, backends.Entry{Name: strings.TrimSuffix(key, "/"), Kind: backends.Dir})
@@ -97,15 +95,12 @@ func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]back
 	return listError("walk", dir, err)
 }
 
-// appendFiles appends the objects that are files.
+// appendFiles appends objects as files.
 func appendFiles(page []backends.Entry, objects []types.Object, cut int) []backends.Entry {
 	sums := make([]backends.Sum, 0, len(objects))
 	for i := range objects {
 		o := &objects[i]
 		key := aws.ToString(o.Key)
-		if !isKey(key) {
-			continue
-		}
 		e := fileEntry(key[cut:], aws.ToInt64(o.Size), o.ETag, o.LastModified)
 		if s, ok := sum(e.Version); ok {
 			sums = append(sums, s)

@@ -7,12 +7,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // listing serves the given keys as S3 does, a few a page, with encoding-type=url,
 // which the servers for tests do not know.
-func listing(keys []string, page int) http.HandlerFunc {
+func listing(keys []string, size func(key string) int64, page int) http.HandlerFunc {
 	slices.Sort(keys)
 	return func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
@@ -23,6 +24,7 @@ func listing(keys []string, page int) http.HandlerFunc {
 				return
 			}
 			w.Header().Set("ETag", `"e"`)
+			w.Header().Set("Content-Length", strconv.FormatInt(size(key), 10))
 			return
 		}
 		prefix, delimiter, after := q.Get("prefix"), q.Get("delimiter"), q.Get("start-after")
@@ -54,7 +56,7 @@ func listing(keys []string, page int) http.HandlerFunc {
 			if delimiter != "" && strings.HasSuffix(item, "/") && item != prefix {
 				fmt.Fprintf(w, "<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>", name)
 			} else {
-				fmt.Fprintf(w, "<Contents><Key>%s</Key><ETag>&quot;e&quot;</ETag><Size>1</Size></Contents>", name)
+				fmt.Fprintf(w, "<Contents><Key>%s</Key><ETag>&quot;e&quot;</ETag><Size>%d</Size></Contents>", name, size(item))
 			}
 		}
 		fmt.Fprint(w, "</ListBucketResult>")

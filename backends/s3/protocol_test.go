@@ -105,23 +105,30 @@ func TestNotS3(t *testing.T) {
 
 // TestOddKeys lists keys that no POSIX name can hold, and reaches each of them again.
 func TestOddKeys(t *testing.T) {
+	filled := []string{"full/", "a/", "/", "//"} // markers with bytes
 	keys := []string{
-		"plain", "x", "x/y", "a//b", "a///c", "dir/", "dir/sub/", "/lead", "/deep/er", "//two", "../up", "./here", "s/../t",
+		"full/", "a/", "/", "//", "plain", "x", "x/y", "a//b", "a///c", "dir/", "dir/sub/", "/lead", "/deep/er", "//two", "../up", "./here", "s/../t",
 		"ctl\x01", "per%cent", "pl+us", "bad\xffutf8", strings.Repeat("n", 300), "nul\x00",
 	}
-	b := strange(t, listing(keys, 2))
+	b := strange(t, listing(keys, func(key string) int64 {
+		if marks(key) && !slices.Contains(filled, key) {
+			return 0
+		}
+		return 1
+	}, 2))
 	for _, tt := range []struct {
 		dir  string
 		want []string
 	}{
 		{"", []string{
-			"../", "./", "a/", "bad\xffutf8", "ctl\x01", "dir/", strings.Repeat("n", 300), "nul\x00", "per%cent", "pl+us", "plain",
-			"s/", "x", "x/", "//", "/deep/", "/lead",
+			"../", "./", "a/", "bad\xffutf8", "ctl\x01", "dir/", "full/", strings.Repeat("n", 300), "nul\x00", "per%cent", "pl+us", "plain",
+			"s/", "x", "x/", "/", "//", "/deep/", "/lead",
 		}},
-		{"a", []string{"/"}},
+		{"a", []string{"", "/"}},
+		{"full", []string{""}},
 		{"a/", []string{"/", "b"}},
 		{"a//", []string{"c"}},
-		{"/", []string{"two"}},
+		{"/", []string{"", "two"}},
 		{"/deep", []string{"er"}},
 		{"dir", []string{"sub/"}},
 		{"x", []string{"y"}},
@@ -136,10 +143,22 @@ func TestOddKeys(t *testing.T) {
 		}
 	}
 	for name, kind := range map[string]backends.Kind{
-		"x": backends.File, "a": backends.Dir, "a/": backends.Dir, "a//": backends.Dir, "/": backends.Dir, "/deep": backends.Dir,
-		"/lead": backends.File, "a//b": backends.File, "": backends.Dir, "dir": backends.Dir, "dir/sub": backends.Dir,
+		"x": backends.File, "a": backends.Dir, "a/": backends.File, "a//": backends.Dir, "/": backends.File, "//": backends.File, "/deep": backends.Dir,
+		"/lead": backends.File, "a//b": backends.File, "": backends.Dir, "dir": backends.Dir, "dir/sub": backends.Dir, "full": backends.Dir, "full/": backends.File,
 	} {
 		if e, err := b.Stat(t.Context(), name); err != nil || e.Kind != kind || e.Name != name {
+			t.Errorf("stat %q: got %+v, %v", name, e, err)
+		}
+	}
+	for name, kind := range map[string]backends.Kind{
+		"a/": backends.Dir, "full/": backends.File, "/": backends.Dir, "//": backends.File, "dir": backends.Dir, "x": backends.Dir,
+	} {
+		if e, err := b.StatDir(t.Context(), name); err != nil || e.Kind != kind || e.Name != name {
+			t.Errorf("stat of folder %q: got %+v, %v", name, e, err)
+		}
+	}
+	for _, name := range []string{"dir/", "dir/sub/", "x/", "plain/"} {
+		if e, err := b.Stat(t.Context(), name); !errors.Is(err, iofs.ErrNotExist) {
 			t.Errorf("stat %q: got %+v, %v", name, e, err)
 		}
 	}

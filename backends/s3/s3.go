@@ -3,14 +3,20 @@
 // Keys and names. A file's name is its key, byte for byte. A directory is a key
 // prefix that ends in a slash; its name is the prefix without that slash. An object
 // whose key ends in a slash is a marker: it makes its directory exist, and is not a
-// file. So every key has a name, odd ones too, and List yields some that no POSIX
-// name can hold; callers must be ready for
+// file, unless it has bytes: then it is the file with Name "" in that directory. So every
+// key has a name, odd ones too, and List yields some that no POSIX name can hold;
+// callers must be ready for
 //   - a File and a Dir of the same Name (objects x and x/y). Stat describes the file;
 //     List of that name lists the directory.
 //   - a Dir with Name "": the empty segment in a//b. The whole name is joined as
 //     always: "a" + "/" + "" is "a/", and List of "a/" yields b, whose key is a//b.
+//   - a File with Name "": the object a/ with bytes. Its whole name is "a/" as well, and
+//     beside a//b it is a File and a Dir of the same Name. Without bytes nothing can be
+//     put there, for that would be the marker: backends.ErrIsDir.
 //   - in the root only, Names that begin with a slash: there is no name for the prefix
 //     "/", because "" is the root, so its children are yielded in its place, as "/b".
+//     The object / with bytes is the File "/", without them it is nothing; //b lies
+//     in the Dir "/".
 //   - the segments "." and "..", segments over 255 bytes, control characters, invalid
 //     UTF-8.
 //
@@ -110,10 +116,23 @@ func (b *Backend) probe(ctx context.Context) {
 // once turns the SDK's retries off.
 func once(o *sdk.Options) { o.Retryer = aws.NopRetryer{} }
 
+// working is the key of contexts whose questions are asked for the sake of a change, and
+// stand in the lane of such work.
+type working struct{}
+
+func work(ctx context.Context) context.Context { return context.WithValue(ctx, working{}, true) }
+
+func laneOf(ctx context.Context) rest.Lane {
+	if ctx.Value(working{}) != nil {
+		return rest.Work
+	}
+	return rest.Meta
+}
+
 // meta runs ask as one operation that moves few bytes. The error is not yet a
 // PathError.
 func (b *Backend) meta(ctx context.Context, op string, ask func(context.Context, *sdk.Client) error) error {
-	call, err := b.rest.Begin(ctx, op, rest.Meta, 0)
+	call, err := b.rest.Begin(ctx, op, laneOf(ctx), 0)
 	if err != nil {
 		return err
 	}
@@ -155,5 +174,5 @@ func prefix(name string) string {
 	return name + "/"
 }
 
-// isKey tells whether name can be that of a file.
-func isKey(name string) bool { return name != "" && !strings.HasSuffix(name, "/") }
+// marks tells whether key is that of a marker, as long as the object has no bytes.
+func marks(key string) bool { return strings.HasSuffix(key, "/") }

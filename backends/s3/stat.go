@@ -26,12 +26,9 @@ func (b *Backend) StatDir(ctx context.Context, name string) (backends.Entry, err
 }
 
 func (b *Backend) stat(ctx context.Context, name string, dirFirst bool) (backends.Entry, error) {
-	if !isKey(name) {
-		exists, err := b.isDir(ctx, name)
-		if err == nil && !exists && name != "" {
-			err = iofs.ErrNotExist
-		}
-		return backends.Entry{Name: name, Kind: backends.Dir}, err
+	if name == "" {
+		_, err := b.isDir(ctx, name)
+		return backends.Entry{Kind: backends.Dir}, err
 	}
 	type reply struct {
 		exists bool
@@ -62,13 +59,14 @@ func (b *Backend) stat(ctx context.Context, name string, dirFirst bool) (backend
 	return e, err
 }
 
-// head describes the file called name; another version than wanted is ErrChanged.
+// head describes the file called name; another version than wanted is ErrChanged, and a
+// marker without bytes is fs.ErrNotExist.
 func (b *Backend) head(ctx context.Context, name, wanted string) (backends.Entry, error) {
 	e, _, err := b.look(ctx, name, wanted)
 	return e, err
 }
 
-// look is head with the whole reply.
+// look is head with the whole reply, also that about a marker.
 func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry, *sdk.HeadObjectOutput, error) {
 	var out *sdk.HeadObjectOutput
 	err := b.meta(ctx, "HEAD", func(ctx context.Context, api *sdk.Client) (err error) {
@@ -79,8 +77,11 @@ func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry
 		return backends.Entry{}, nil, err
 	}
 	e := withSum(fileEntry(name, aws.ToInt64(out.ContentLength), out.ETag, out.LastModified))
-	if wanted != "" && e.Version != wanted {
+	switch {
+	case wanted != "" && e.Version != wanted:
 		return backends.Entry{}, nil, backends.ErrChanged
+	case e.Size == 0 && marks(name):
+		return backends.Entry{}, out, iofs.ErrNotExist
 	}
 	return carrying(e, readMeta(out.Metadata, out.ContentType)), out, nil
 }

@@ -39,7 +39,7 @@ func TestSuite(t *testing.T) {
 		server := testserver.Gofakes3(t)
 		backendtest.Run(t, func(t *testing.T) backends.Backend {
 			return open(t, server.URL, func(c *Config) { patient(c); c.Bucket = fresh(t, server) })
-		}, backendtest.Options{PageSize: page, CanHold: listable, FileAndDir: true, WeakCond: true, WeakMeta: true})
+		}, backendtest.Options{PageSize: page, CanHold: listable, FileAndDir: true, EmptyNames: true, WeakCond: true, WeakMeta: true})
 	})
 }
 

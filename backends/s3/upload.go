@@ -45,7 +45,7 @@ const (
 
 // Upload begins an upload, or goes on with the one of an id that ID returned.
 func (b *Backend) Upload(ctx context.Context, name, id string, m backends.Meta) (backends.Upload, error) {
-	if !isKey(name) {
+	if name == "" {
 		return nil, pathError("upload", name, backends.ErrIsDir)
 	}
 	if id != "" {
@@ -77,7 +77,7 @@ func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultip
 	if !b.signsBodies.Load() {
 		w.crc = &none
 	}
-	call, err := b.rest.Begin(ctx, "INITIATE", rest.Meta, 0)
+	call, err := b.rest.Begin(ctx, "INITIATE", rest.Work, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -190,11 +190,11 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 		return backends.Part{}, errors.ErrUnsupported
 	}
 	if version != "" && (etag(version) == nil || !u.b.caps.copySource()) {
-		if _, err := u.b.head(ctx, src, version); err != nil {
+		if _, err := u.b.head(work(ctx), src, version); err != nil {
 			return backends.Part{}, pathError("copy", src, err)
 		}
 	}
-	call, err := u.b.rest.Begin(ctx, "PARTCOPY", rest.Meta, grace(n))
+	call, err := u.b.rest.Begin(ctx, "PARTCOPY", rest.Work, grace(n))
 	if err != nil {
 		return backends.Part{}, err
 	}
@@ -225,7 +225,7 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 func (u *upload) Abort(ctx context.Context) error { return pathError("abort", u.name, u.abort(ctx)) }
 
 func (u *upload) abort(ctx context.Context) error {
-	err := u.b.meta(ctx, "ABORT", func(ctx context.Context, api *sdk.Client) error {
+	err := u.b.meta(work(ctx), "ABORT", func(ctx context.Context, api *sdk.Client) error {
 		_, err := api.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{
 			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id,
 		})

@@ -32,8 +32,10 @@ func (b *Backend) Put(ctx context.Context, name string, r io.ReadSeeker, size in
 }
 
 func (b *Backend) put(ctx context.Context, name string, r io.ReadSeeker, size int64, m backends.Meta, c backends.Cond) (backends.Entry, error) {
-	if !isKey(name) {
-		return backends.Entry{}, backends.ErrIsDir
+	ctx = work(ctx)
+	c, err := b.overMarker(ctx, name, size, c)
+	if err != nil {
+		return backends.Entry{}, err
 	}
 	return b.store(ctx, name, r, size, m, c)
 }
@@ -86,7 +88,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 		return b.refused(ctx, err, in, body, m, c, call.Attempts())
 	}
 	b.learnAfter(c != backends.Cond{})
-	if aws.ToString(out.ETag) == "" {
+	if aws.ToString(out.ETag) == "" && (size > 0 || !marks(key)) {
 		return b.head(ctx, key, "")
 	}
 	return carrying(withSum(fileEntry(key, size, out.ETag, servedAt(out.ResultMetadata))), &m), nil
@@ -107,11 +109,18 @@ func (b *Backend) Remove(ctx context.Context, name string, c backends.Cond) erro
 }
 
 func (b *Backend) remove(ctx context.Context, name string, c backends.Cond) error {
-	if !isKey(name) {
+	ctx = work(ctx)
+	switch {
+	case name == "":
 		return backends.ErrIsDir
-	}
-	if c.Absent {
+	case c.Absent:
 		return errors.ErrUnsupported
+	case c.Version == "" && marks(name): // a marker is not to be taken for it
+		e, err := b.head(ctx, name, "")
+		if err != nil {
+			return err
+		}
+		c.Version = e.Version
 	}
 	heeded, err := b.guard(ctx, name, c, func(k *backends.Capabilities) (absent, version bool) { return false, k.RemoveVersion })
 	if err != nil {
@@ -134,7 +143,7 @@ func (b *Backend) remove(ctx context.Context, name string, c backends.Cond) erro
 // delete deletes an object, of a version if that is not "". One that is gone when the
 // server is asked again was deleted by the first request.
 func (b *Backend) delete(ctx context.Context, key, version string) error {
-	call, err := b.rest.Begin(ctx, "DELETE", rest.Meta, 0)
+	call, err := b.rest.Begin(ctx, "DELETE", rest.Work, 0)
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,9 @@ type Config struct {
 	// Stall is how long one request may wait for the next byte, of the headers or of
 	// the body, before it is cut off. 0 is 3 s.
 	Stall time.Duration
-	// DataRequests and MetaRequests bound the requests in flight in either lane. 0 is
-	// 48 and 16.
-	DataRequests, MetaRequests int
+	// DataRequests, MetaRequests and WorkRequests bound the requests in flight in each
+	// lane. 0 is 48, 16 and 48.
+	DataRequests, MetaRequests, WorkRequests int
 	// Probe asks the server for a sign of life through Do, with the context it is
 	// given. Any answer will do: the error is not looked at, only whether a response
 	// came. It must not retry. nil closes the circuit again after ProbeEvery, unasked.
@@ -46,7 +46,7 @@ type Config struct {
 // no resources but, while the server is unreachable, one goroutine that probes it.
 type Client struct {
 	patience, stall time.Duration
-	lanes           [2]chan struct{}
+	lanes           [3]chan struct{}
 	breaker         *breaker
 	transport       atomic.Pointer[http.RoundTripper]
 
@@ -60,11 +60,14 @@ type Client struct {
 // Lane tells which requests stand in one queue.
 type Lane int
 
-// The lanes: requests that move file content, and all others. They queue apart, so
-// that listing a directory never waits behind downloads.
+// The lanes: requests that move file content, those that somebody waits for who looks
+// around, and work that the server does by itself, with what must be asked for its sake.
+// They queue apart, so that listing a directory never waits behind downloads, or behind
+// the many copies that renaming one takes.
 const (
 	Data Lane = iota
 	Meta
+	Work
 )
 
 // New returns a Client that sends through transport. It makes no request.
@@ -77,6 +80,7 @@ func New(transport http.RoundTripper, cfg Config) *Client {
 	}
 	c.lanes[Data] = make(chan struct{}, or(cfg.DataRequests, 48))
 	c.lanes[Meta] = make(chan struct{}, or(cfg.MetaRequests, 16))
+	c.lanes[Work] = make(chan struct{}, or(cfg.WorkRequests, 48))
 	c.breaker = newBreaker(c.patience/4, or(cfg.ProbeEvery, 250*time.Millisecond), c.probe(cfg.Probe))
 	c.breaker.onOpen = c.cutWaiting
 	c.SetTransport(transport)
