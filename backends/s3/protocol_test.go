@@ -21,9 +21,14 @@ import (
 // strange serves an object of ten bytes in ways that S3 does not.
 func strange(t *testing.T, answer http.HandlerFunc) *Backend {
 	t.Helper()
+	return strangeWith(t, answer, nil)
+}
+
+func strangeWith(t *testing.T, answer http.HandlerFunc, change func(*Config)) *Backend {
+	t.Helper()
 	s := httptest.NewServer(answer)
 	t.Cleanup(s.Close)
-	return open(t, s.URL, nil)
+	return open(t, s.URL, change)
 }
 
 // TestUntrueReplies checks that nothing is believed that was not asked for.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,35 +71,45 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestLanes fills the lane of downloads and still lists.
+// TestLanes fills the lane of downloads, that of work, or both, and still lists.
 func TestLanes(t *testing.T) {
-	var downloads atomic.Int64
-	release := make(chan struct{})
-	c, url := serve(t, Config{DataRequests: 2}, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/data" {
-			downloads.Add(1)
-			<-release
-		}
-	})
-	var group sync.WaitGroup
-	for range 6 {
-		group.Go(func() {
-			if _, err := ask(t.Context(), c, Data, url+"/data"); err != nil {
-				t.Error(err)
+	for _, full := range [][]Lane{{Data}, {Work}, {Data, Work}} {
+		var slow atomic.Int64
+		release := make(chan struct{})
+		c, url := serve(t, Config{DataRequests: 2, WorkRequests: 2}, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				slow.Add(1)
+				<-release
 			}
 		})
-	}
-	until(t, "the lane is full", func() bool { return downloads.Load() == 2 })
-	if _, err := ask(t.Context(), c, Meta, url+"/meta"); err != nil {
-		t.Error(err)
-	}
-	if n := downloads.Load(); n != 2 {
-		t.Errorf("got %d downloads at once, want 2", n)
-	}
-	close(release)
-	group.Wait()
-	if n := downloads.Load(); n != 6 {
-		t.Errorf("got %d downloads, want 6", n)
+		var group sync.WaitGroup
+		for _, lane := range full {
+			for range 6 {
+				group.Go(func() {
+					if _, err := ask(t.Context(), c, lane, url+"/slow"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		atOnce := int64(2 * len(full))
+		until(t, "the lane is full", func() bool { return slow.Load() == atOnce })
+		for _, lane := range []Lane{Data, Meta, Work} {
+			if slices.Contains(full, lane) {
+				continue
+			}
+			if _, err := ask(t.Context(), c, lane, url+"/quick"); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := slow.Load(); n != atOnce {
+			t.Errorf("got %d requests at once, want %d", n, atOnce)
+		}
+		close(release)
+		group.Wait()
+		if n := slow.Load(); n != 3*atOnce {
+			t.Errorf("got %d requests, want %d", n, 3*atOnce)
+		}
 	}
 }
 
