@@ -78,7 +78,7 @@ func (f *File) unwanted() bool {
 func (f *File) sync(ctx context.Context, background bool) (bool, error) {
 	f.mu.Lock()
 	target := f.seq
-	if background && f.ackSeq > 0 {
+	if background && !f.kept {
 		target = f.ackSeq
 	}
 	f.mu.Unlock()

@@ -24,6 +24,31 @@ type layer struct {
 	users int   // commits that read it
 	acked bool  // a journal record names it
 	paid  int64 // bytes held of the Store's budget
+
+	// soiled says that a merge did not end: where the file is not valid it may hold bytes
+	// that are hidden now, and that must not show when what hides them is gone.
+	soiled bool
+}
+
+// clean makes what is not valid zeros again.
+func (l *layer) clean() error {
+	if err := l.file.Truncate(l.valid.lastBefore(math.MaxInt64)); err != nil {
+		return err
+	}
+	end := int64(0)
+	for _, s := range l.valid {
+		if s.off > end {
+			if err := punch(l.file, end, s.off-end); err != nil {
+				return err
+			}
+		}
+		end = s.end
+	}
+	if err := l.file.Truncate(l.size); err != nil {
+		return err
+	}
+	l.soiled = false
+	return nil
 }
 
 // frozen tells whether a change of l could be seen by somebody else than the File.

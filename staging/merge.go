@@ -57,11 +57,15 @@ func (f *File) merge(lower, upper *layer) error {
 	upper.users++
 	valid := append(ranges(nil), upper.valid...)
 	under, shrinks := upper.under, upper.under < lower.size
-	f.mu.Unlock()
 	var err error
-	if shrinks {
+	if lower.soiled {
+		err = lower.clean()
+	}
+	lower.soiled = true
+	if err == nil && shrinks {
 		err = lower.file.Truncate(under)
 	}
+	f.mu.Unlock()
 	f.io.Unlock()
 	buf := make([]byte, 256<<10)
 	for _, s := range valid {
@@ -86,6 +90,7 @@ func (f *File) merge(lower, upper *layer) error {
 	if err != nil {
 		return full(err)
 	}
+	lower.soiled = false
 	paid := lower.paid
 	lower.valid.remove(upper.under, math.MaxInt64)
 	for _, s := range valid {

@@ -159,7 +159,11 @@ func (m *model) check(off int64, n int) {
 	}
 	want := m.bytes[min(off, int64(len(m.bytes))):min(off+int64(n), int64(len(m.bytes)))]
 	if !bytes.Equal(p[:k], want) {
-		m.fail("read %d at %d: got %d bytes, want %d, or others", n, off, k, len(want))
+		i := 0
+		for i < min(k, len(want)) && p[i] == want[i] {
+			i++
+		}
+		m.fail("read %d at %d: got %d bytes, want %d; they differ from %d on", n, off, k, len(want), i)
 	}
 }
 

@@ -173,10 +173,23 @@ func (c *commit) sendPiece(ctx context.Context, upload backends.Upload, p piece)
 	if p.copy {
 		part, err := upload.CopyPart(ctx, p.num, c.entry.Name, c.entry.Version, p.off, p.end-p.off)
 		if !errors.Is(err, errors.ErrUnsupported) {
-			return part, err
+			return part, c.baseChanged(ctx, err)
 		}
 	}
 	return upload.Part(ctx, p.num, c.view.section(ctx, p.off, p.end-p.off), p.end-p.off)
+}
+
+// baseChanged says ErrChanged instead of err where the object that was to be copied from
+// is no more what it was: stores refuse that in various ways.
+func (c *commit) baseChanged(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, backends.ErrOffline) || ctx.Err() != nil {
+		return err
+	}
+	e, statErr := c.backend.Stat(ctx, c.entry.Name)
+	if errors.Is(statErr, iofs.ErrNotExist) || statErr == nil && e.Version != c.entry.Version {
+		return &iofs.PathError{Op: "copy", Path: c.entry.Name, Err: backends.ErrChanged}
+	}
+	return err
 }
 
 // arrived returns the part that holds a piece as it was frozen, if the store has one.

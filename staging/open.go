@@ -37,6 +37,7 @@ func Open(cfg Config) (*Store, error) {
 	if err := s.adopt(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.supersede()
 	return s, nil
 }
 

@@ -161,6 +161,11 @@ func (s *Store) load(d *folder, path string) (_ *File, err error) {
 		return nil, err
 	}
 	for _, l := range f.layers {
+		if err := l.clean(); err != nil {
+			return nil, full(err)
+		}
+	}
+	for _, l := range f.layers {
 		s.budget.take(l.paid)
 	}
 	s.files[f] = struct{}{}
