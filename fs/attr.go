@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-
-	"sd/backends"
 )
 
 // owner is what nodes without a POSIX owner of their own show.
@@ -39,14 +37,6 @@ func (t *tree) dirAttr(a *fuse.Attr, mode uint32, mtime time.Time) {
 	a.Nlink = 1 // "not counted", as on btrfs: find(1) then looks by itself
 	a.Size = 4096
 	t.common(a, mtime)
-}
-
-// entryAttr describes a file of a store.
-func (t *tree) entryAttr(a *fuse.Attr, e *backends.Entry) {
-	a.Mode = syscall.S_IFREG | 0o444&^t.owner.umask
-	a.Nlink = 1
-	a.Size = uint64(e.Size)
-	t.common(a, e.ModTime)
 }
 
 func (t *tree) common(a *fuse.Attr, mtime time.Time) {

@@ -26,6 +26,7 @@ import (
 type object struct {
 	store    *store
 	ino, gen uint64
+	link     bool                      // a symbolic link, for good
 	locks    atomic.Pointer[fileLocks] // nil before the first
 	opened   atomic.Bool               // the kernel may hold pages of it
 	turn     chan struct{}             // held while o is being staged, renamed or removed
@@ -62,7 +63,7 @@ func (o *object) place() (dir, seg string, ok bool) {
 // identity is what the kernel knows the object by.
 func (o *object) identity() fusefs.StableAttr {
 	mode := uint32(syscall.S_IFREG)
-	if o.entry.Kind == backends.Symlink { // it stays one
+	if o.link {
 		mode = syscall.S_IFLNK
 	}
 	return fusefs.StableAttr{Mode: mode, Ino: o.ino, Gen: o.gen}
@@ -73,7 +74,7 @@ func (o *object) is(e *backends.Entry) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.gone || (o.entry.Kind == backends.Symlink) != (e.Kind == backends.Symlink):
+	case o.gone || o.link != (e.Kind == backends.Symlink):
 		return false
 	case o.staged != nil && o.staged.Dirty():
 		return true
@@ -262,7 +263,7 @@ func (s *store) object(dir, seg string, e *backends.Entry) *object {
 func (s *store) newObject(dir, seg string, e backends.Entry) *object {
 	name := join(dir, seg)
 	t := &s.objects
-	o := &object{store: s, ino: cloudIno(s.key, name), gen: objectGens.Add(1), dir: dir, seg: seg, entry: e, told: e.Version, turn: make(chan struct{}, 1)}
+	o := &object{store: s, ino: cloudIno(s.key, name), gen: objectGens.Add(1), dir: dir, seg: seg, entry: e, told: e.Version, link: e.Kind == backends.Symlink, turn: make(chan struct{}, 1)}
 	o.entry.Name, o.entry.Shown = name, ""
 	runtime.AddCleanup(o, func(name string) {
 		t.mu.Lock()

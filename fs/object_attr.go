@@ -234,10 +234,10 @@ func (o *object) change(ctx context.Context, do func(*backends.Meta)) syscall.Er
 	s := o.store
 	s.tree.names.Put(s.dirKey(dir), o.shown())
 	s.remember(dir, seg, version, fact{Meta: m, Pending: true})
+	s.tree.carrier.soon(s, dir, seg)
 	if err := s.tree.facts.FlushFacts(ctx); err != nil {
 		return s.fail("remember", join(dir, seg), err)
 	}
-	s.tree.carrier.soon(s, dir, seg)
 	return 0
 }
 

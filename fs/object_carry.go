@@ -43,8 +43,27 @@ func newCarrier(t *tree) *carrier {
 	return &carrier{tree: t, pending: make(map[carriedName]*carried)}
 }
 
-// soon has the metadata of an object carried to its provider in a while.
-func (c *carrier) soon(s *store, dir, seg string) { c.in(carriedName{s, dir, seg}, carryAfter) }
+// pendingDir is where the names of what is pending are remembered: no folder is
+// called so.
+const pendingDir = "\x00pending"
+
+// soon has the metadata of an object carried to its provider in a while, if need be by
+// the next mount.
+func (c *carrier) soon(s *store, dir, seg string) {
+	c.tree.facts.PutFact(s.key, pendingDir, join(dir, seg), "", nil)
+	c.in(carriedName{s, dir, seg}, carryAfter)
+}
+
+// resume goes on with what a former process did not come to.
+func (c *carrier) resume(s *store) {
+	err := c.tree.facts.EachFact(context.Background(), s.key, pendingDir, "", "", func(name, _ string, _ []byte) {
+		dir, seg := splitName(name)
+		c.in(carriedName{s, dir, seg}, carryAfter)
+	})
+	if err != nil {
+		c.tree.log.Warn("cannot recall what attributes wait to be stored", "volume", s.uri, "err", err)
+	}
+}
 
 func (c *carrier) in(name carriedName, wait time.Duration) {
 	c.mu.Lock()
@@ -95,6 +114,7 @@ func (c *carrier) drop(s *store, dir, seg string) {
 	if p := c.pending[name]; p != nil {
 		p.timer.Stop()
 		delete(c.pending, name)
+		c.tree.facts.DropFact(s.key, pendingDir, join(dir, seg))
 	}
 }
 

@@ -132,15 +132,7 @@ func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut
 	return n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out), 0
 }
 
-// childObject gives the object that hangs as name below n, or nil where that is a
-// folder or not known.
-func (n *objectNode) childObject(name string) *object {
-	if c := n.childNode(name); c != nil {
-		return c.obj
-	}
-	return nil
-}
-
+// childNode gives the node that hangs as name below n, or nil.
 func (n *objectNode) childNode(name string) *objectNode {
 	ch := n.GetChild(name)
 	if ch == nil {

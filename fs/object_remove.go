@@ -9,6 +9,7 @@ import (
 	"sd/backends"
 	"sd/cache"
 	"sd/sdpath"
+	"sd/staging"
 )
 
 // maxAbsorb is the size of the largest object that is fetched so that who has it open
@@ -69,28 +70,42 @@ func (s *store) remove(ctx context.Context, o *object) syscall.Errno {
 	if errno := o.detach(ctx); errno != 0 {
 		return errno
 	}
-	o.mu.Lock()
-	staged := o.staged
-	o.mu.Unlock()
-	sent := true // the provider may have something of that name
-	if staged != nil {
-		_, before := staged.Entry()
-		state, _ := staged.State()
-		staged.Discard()
-		_, after := staged.Entry()
-		sent = before || after || state != "dirty"
-	}
-	if sent {
-		err := remover.Remove(ctx, name, backends.Cond{})
-		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
-			if staged != nil {
-				o.orphaned()
-			}
+	if staged := o.stagedFile(); staged != nil {
+		done, err := staged.Hold(ctx)
+		if err != nil {
 			return s.fail("unlink", name, err)
 		}
+		removed := false
+		defer func() { done(removed) }()
+		sent := !staged.Cond().Absent || tried(staged) // the provider may have something of that name
+		if err := s.removeSent(ctx, remover, name, sent); err != nil {
+			return s.fail("unlink", name, err)
+		}
+		removed = true
+	} else if err := s.removeSent(ctx, remover, name, true); err != nil {
+		return s.fail("unlink", name, err)
 	}
 	s.forget(o)
 	return 0
+}
+
+// removeSent removes an object that the provider may have.
+func (s *store) removeSent(ctx context.Context, remover backends.Remover, name string, sent bool) error {
+	if !sent {
+		return nil
+	}
+	err := remover.Remove(ctx, name, backends.Cond{})
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// tried tells whether something of a file that the provider is not known to have may
+// have reached it all the same.
+func tried(f *staging.File) bool {
+	state, _ := f.State()
+	return state != "dirty"
 }
 
 // forget notes that an object has lost its name.
@@ -104,12 +119,6 @@ func (s *store) forget(o *object) {
 	s.tree.names.Remove(s.dirKey(dir), o.label())
 	s.objects.remove(o)
 	s.touch(dir)
-}
-
-// orphaned takes the name of an object whose bytes will not be sent any more: they
-// are readable where they are open, and the name leads to what the provider has.
-func (o *object) orphaned() {
-	o.changed()
 }
 
 // label is how o is shown in its folder, unless a folder has its name.

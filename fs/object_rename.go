@@ -11,6 +11,7 @@ import (
 	"sd/backends"
 	"sd/rename"
 	"sd/sdpath"
+	"sd/staging"
 )
 
 // renameNoReplace is RENAME_NOREPLACE of renameat2(2), the one flag that is heeded.
@@ -109,6 +110,8 @@ func (m *move) file(ctx context.Context, o *object) syscall.Errno {
 		return syscall.EINTR
 	}
 	defer o.done()
+	o.pin()
+	defer o.unpin()
 	// What is known of the new name may be out of date: the provider says so, and then
 	// it is looked at again.
 	for tries := 3; ; tries-- {
@@ -152,18 +155,24 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 		}
 	}
 	if f := o.stagedFile(); f != nil && f.Dirty() {
-		if e, sent := f.Entry(); sent && e.Version != "" {
-			if errno := o.commitNow(ctx); errno != 0 {
-				return errno, false
-			}
-		} else {
-			if err := f.Retarget(m.newKey()); err != nil {
-				return s.fail("rename", m.oldKey(), err), false
-			}
-			f.Replaces(version, version == "")
-			m.settle(ctx, o, replaced)
-			return 0, false
+		done, errno := m.stagedFile(ctx, f, replaced, version)
+		if done {
+			m.settle(o, replaced)
 		}
+		if done || errno != 0 {
+			return errno, false
+		}
+		if errno := o.commitNow(ctx); errno != 0 {
+			return errno, false
+		}
+	}
+	if replaced != nil && replaced.unsent() { // what is told to be safe is not dropped before it is replaced
+		if errno := replaced.commitNow(ctx); errno != 0 {
+			return errno, false
+		}
+		replaced.mu.Lock()
+		version = replaced.present().Version
+		replaced.mu.Unlock()
 	}
 	o.mu.Lock()
 	e := *o.present()
@@ -203,15 +212,30 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 	}
 	o.sameAs(stored)
 	o.mu.Unlock()
-	m.settle(ctx, o, replaced)
+	m.settle(o, replaced)
 	if worthKeeping(stored.Meta) {
 		s.remember(m.newDir, m.newSeg, stored.Version, fact{Meta: *stored.Meta})
 	}
 	return 0, false
 }
 
+// stagedFile renames what the provider has nothing of. It tells whether that is done;
+// else the provider has got it meanwhile.
+func (m *move) stagedFile(ctx context.Context, f *staging.File, replaced *object, version string) (done bool, errno syscall.Errno) {
+	var over *staging.File
+	if replaced != nil && replaced.unsent() {
+		over = replaced.stagedFile()
+	}
+	cond := backends.Cond{Version: version, Absent: version == ""}
+	done, err := f.Rename(ctx, m.newKey(), cond, over)
+	if err != nil {
+		return false, m.from.store.fail("rename", m.oldKey(), err)
+	}
+	return done, 0
+}
+
 // settle notes that o has the new name, and what had it has none any more.
-func (m *move) settle(ctx context.Context, o, replaced *object) {
+func (m *move) settle(o, replaced *object) {
 	s := m.from.store
 	if replaced != nil {
 		if f := replaced.stagedFile(); f != nil {
@@ -293,16 +317,10 @@ func (s *store) emptyFolder(ctx context.Context, name string) syscall.Errno {
 	return 0
 }
 
-// sendBelow sends what is here alone of a folder that is about to be renamed. What is
-// new and still being written is sent to its new place later.
+// sendBelow sends what is here alone of a folder that is about to be renamed, as it
+// is now: so that the provider has all of it.
 func (s *store) sendBelow(ctx context.Context, dir string) syscall.Errno {
 	for _, o := range s.objects.unsentBelow(dir) {
-		o.mu.Lock()
-		wait := o.entry.Version == "" && o.handles > 0
-		o.mu.Unlock()
-		if wait {
-			continue
-		}
 		if errno := o.commitNow(ctx); errno != 0 {
 			return errno
 		}
@@ -320,27 +338,23 @@ func (s *store) moved(ctx context.Context, from, to string) {
 		newDir := to + dir[len(from):]
 		s.objects.move(o, newDir, seg)
 		o.mu.Lock()
-		staged, open, version := o.staged, o.handles > 0, o.entry.Version
+		staged, open := o.staged, o.handles > 0
 		o.mu.Unlock()
-		name := join(newDir, seg)
-		switch {
-		case version == "" && staged != nil:
-			if err := staged.Retarget(name); err != nil {
-				s.tree.log.Error("cannot follow the renamed folder", "path", s.uri+name, "err", err)
-			}
-		case open || staged != nil: // a copy may have another version
-			e, err := s.backend.Stat(ctx, name)
-			if err != nil {
-				s.tree.log.Warn("cannot follow the renamed folder", "path", s.uri+name, "err", err)
-				continue
-			}
-			o.mu.Lock()
-			if staged != nil {
-				staged.Moved(e)
-			}
-			o.sameAs(e)
-			o.mu.Unlock()
+		if !open && staged == nil {
+			continue
 		}
+		name := join(newDir, seg) // whose copy may have another version
+		e, err := s.backend.Stat(ctx, name)
+		if err != nil {
+			s.tree.log.Warn("cannot follow the renamed folder", "path", s.uri+name, "err", err)
+			continue
+		}
+		o.mu.Lock()
+		if staged != nil {
+			staged.Moved(e)
+		}
+		o.sameAs(e)
+		o.mu.Unlock()
 	}
 	s.tree.facts.MoveFacts(s.key, from, to)
 	s.tree.moveLitter(s.key, from, to)

@@ -222,6 +222,8 @@ func (o *object) commitNow(ctx context.Context) syscall.Errno {
 }
 
 func (o *object) send(ctx context.Context, how func(*staging.File, context.Context) error) syscall.Errno {
+	o.pin()
+	defer o.unpin()
 	o.mu.Lock()
 	f, gone := o.staged, o.gone
 	o.mu.Unlock()

@@ -48,6 +48,7 @@ func (t *volumeTable) get(tree *tree, v *resolver.Volume) *store {
 		}
 		t.stores[v.Fingerprint] = s
 		s.adoptRecovered()
+		tree.carrier.resume(s)
 	}
 	return s
 }

@@ -26,6 +26,7 @@ type commit struct {
 	seq      uint64
 	dataSeq  uint64
 	metaOnly bool
+	timeSet  bool
 	stream   *stream
 	backend  backends.Backend
 	digest   string    // the BLAKE3 of an upload in parts, "" if it is not known
@@ -169,7 +170,7 @@ func (f *File) startCommit(target uint64, background bool) *commit {
 	}
 	c := &commit{
 		file: f, name: f.name, entry: f.entry, gens: m.gens, frozen: layers,
-		meta: m.meta, cond: f.cond, wanted: f.cond, tried: f.tried, seq: m.seq, dataSeq: m.dataSeq, stream: f.stream,
+		meta: m.meta, cond: f.cond, wanted: f.cond, tried: f.tried, seq: m.seq, dataSeq: m.dataSeq, timeSet: m.timeSet, stream: f.stream,
 		metaOnly: f.committed && m.dataSeq == f.doneDataSeq, done: make(chan struct{}),
 	}
 	c.view = freeze(layers, f.base, m.size)
@@ -297,6 +298,9 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 		}
 		if f.dataSeq == c.dataSeq {
 			f.meta.BLAKE3 = e.Meta.BLAKE3
+			if !f.timeSet && !e.Meta.ModTime.IsZero() {
+				f.mtime = e.Meta.ModTime
+			}
 		}
 		if f.base != nil {
 			f.base = f.store.reader(f, e)

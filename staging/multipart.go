@@ -77,6 +77,9 @@ func (c *commit) sendAll(u backends.Uploader) (backends.Entry, error) {
 // remeta gives the object what it should carry, where that has changed since its
 // upload began.
 func (c *commit) remeta(st *stream, e backends.Entry) (backends.Entry, error) {
+	if !c.timeSet {
+		c.meta.ModTime = st.meta.ModTime // see pinTime
+	}
 	wanted := c.meta
 	c.meta.BLAKE3 = c.digest
 	if sameMeta(st.meta, wanted) {
