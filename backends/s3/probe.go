@@ -44,11 +44,11 @@ func (p *probing) run(ctx context.Context) {
 	defer func() { p.err = pathError("probe", "", p.err) }()
 	if p.err = p.put(ctx, nil, nil); p.err != nil {
 		if !errors.Is(p.err, iofs.ErrPermission) {
-			p.remove(ctx) // its answer may have been lost
+			p.remove(ctx, p.key) // its answer may have been lost
 		}
 		return
 	}
-	defer p.remove(ctx)
+	defer p.remove(ctx, p.key)
 	star, wrong, found := aws.String("*"), aws.String(wrongTag), &p.found
 	var all sync.WaitGroup
 	all.Go(func() { p.learn(&found.PutAbsent, p.put(ctx, nil, star)) })
@@ -57,9 +57,10 @@ func (p *probing) run(ctx context.Context) {
 	all.Go(func() { p.learn(&found.CopyVersion, p.copy(ctx, wrong, nil, nil)) })
 	all.Go(func() { p.learn(&found.CopySource, p.copy(ctx, nil, nil, wrong)) })
 	all.Go(func() { p.upload(ctx) })
+	all.Go(func() { p.sweep(ctx) })
 	all.Wait()
 	// Last, because it may succeed.
-	p.learn(&found.RemoveVersion, p.delete(ctx, wrong))
+	p.learn(&found.RemoveVersion, p.delete(ctx, p.key, wrong))
 }
 
 // learn draws the conclusion from the outcome of a request that should be refused.
@@ -77,7 +78,7 @@ func (p *probing) learn(heeds *bool, err error) {
 
 // ask sends one request of the probe.
 func (p *probing) ask(ctx context.Context, send func(context.Context, *sdk.Client) error) error {
-	return p.b.meta(ctx, "PROBE", send)
+	return p.b.meta(work(ctx), "PROBE", send)
 }
 
 func (p *probing) put(ctx context.Context, ifMatch, ifNoneMatch *string) error {
@@ -115,7 +116,7 @@ func (p *probing) upload(ctx context.Context) {
 	if err != nil {
 		p.learn(new(bool), err)
 		if tag, err = p.part(ctx, u); err != nil {
-			p.abort(ctx, u)
+			p.abort(ctx, p.key, u)
 			return
 		}
 	}
@@ -123,16 +124,16 @@ func (p *probing) upload(ctx context.Context) {
 	if p.heeded(&p.found.CommitAbsent) {
 		p.learn(&p.found.CommitVersion, p.complete(ctx, u, tag, aws.String(wrongTag), nil))
 	}
-	p.abort(ctx, u)
+	p.abort(ctx, p.key, u)
 	err = p.complete(ctx, u, tag, nil, nil)
 	p.mu.Lock()
 	p.found.CommitGone = errors.Is(err, backends.ErrNoUpload)
 	p.mu.Unlock()
 }
 
-func (p *probing) abort(ctx context.Context, upload string) {
+func (p *probing) abort(ctx context.Context, key, upload string) {
 	_ = p.ask(ctx, func(ctx context.Context, api *sdk.Client) error {
-		_, err := api.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{Bucket: &p.b.cfg.Bucket, Key: &p.key, UploadId: &upload})
+		_, err := api.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{Bucket: &p.b.cfg.Bucket, Key: &key, UploadId: &upload})
 		return err
 	})
 }
@@ -191,11 +192,11 @@ func (p *probing) complete(ctx context.Context, upload string, tag, ifMatch, ifN
 	})
 }
 
-func (p *probing) delete(ctx context.Context, ifMatch *string) error {
+func (p *probing) delete(ctx context.Context, key string, ifMatch *string) error {
 	return p.ask(ctx, func(ctx context.Context, api *sdk.Client) error {
-		_, err := api.DeleteObject(ctx, &sdk.DeleteObjectInput{Bucket: &p.b.cfg.Bucket, Key: &p.key, IfMatch: ifMatch})
+		_, err := api.DeleteObject(ctx, &sdk.DeleteObjectInput{Bucket: &p.b.cfg.Bucket, Key: &key, IfMatch: ifMatch})
 		return err
 	})
 }
 
-func (p *probing) remove(ctx context.Context) { _ = p.delete(ctx, nil) }
+func (p *probing) remove(ctx context.Context, key string) { _ = p.delete(ctx, key, nil) }
