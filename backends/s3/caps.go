@@ -6,6 +6,7 @@ import (
 	iofs "io/fs"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sd/backends"
 )
@@ -15,8 +16,10 @@ import (
 // besides, which is right with every server and costs one HEAD; so no write waits for
 // the probe, which takes a few round trips.
 type capabilities struct {
-	known atomic.Pointer[backends.Capabilities]
-	key   atomic.Pointer[string] // what the probe writes; listings leave it out
+	memory memory
+	once   sync.Once // looks into memory
+	known  atomic.Pointer[backends.Capabilities]
+	key    atomic.Pointer[string] // what the probe writes; listings leave it out
 
 	running sync.WaitGroup
 
@@ -25,11 +28,29 @@ type capabilities struct {
 	tried bool     // there was one, or none shall be
 }
 
-func (k *capabilities) init(known *backends.Capabilities) {
-	if known != nil {
-		given := *known
+func (k *capabilities) init(cfg Config) {
+	if cfg.Capabilities != nil {
+		given := *cfg.Capabilities
 		k.known.Store(&given)
+		k.tried = true
+		return
 	}
+	k.memory = memory{cfg.Remember, cfg.Endpoint, cfg.Bucket}
+}
+
+// now returns what is known at present, nil if that is nothing.
+func (k *capabilities) now() *backends.Capabilities {
+	k.once.Do(func() {
+		known, recent := k.memory.recall(time.Now())
+		if known == nil {
+			return
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.known.CompareAndSwap(nil, known)
+		k.tried = k.tried || recent
+	})
+	return k.known.Load()
 }
 
 // stop waits for a probe in the background.
@@ -48,13 +69,13 @@ func (k *capabilities) probes(key *string) bool {
 
 // copySource tells whether the version of a copy's source may be left to the server.
 func (k *capabilities) copySource() bool {
-	known := k.known.Load()
+	known := k.now()
 	return known != nil && known.CopySource
 }
 
 // noCopyPart tells whether the server is known to copy no parts.
 func (k *capabilities) noCopyPart() bool {
-	known := k.known.Load()
+	known := k.now()
 	return known != nil && !known.CopyPart
 }
 
@@ -64,7 +85,7 @@ func (b *Backend) guard(ctx context.Context, key string, c backends.Cond, heeds 
 	if c == (backends.Cond{}) {
 		return false, nil
 	}
-	known := b.caps.known.Load()
+	known := b.caps.now()
 	if known != nil {
 		absent, version := heeds(known)
 		send = c.Absent && absent || c.Version != "" && version
@@ -78,7 +99,7 @@ func (b *Backend) guard(ctx context.Context, key string, c backends.Cond, heeds 
 // learnAfter has the server probed in the background after the first write that its
 // answer would have made cheaper, and that showed the right to write.
 func (b *Backend) learnAfter(conditional bool) {
-	if !conditional || b.caps.known.Load() != nil {
+	if !conditional {
 		return
 	}
 	b.caps.mu.Lock()
@@ -92,6 +113,7 @@ func (b *Backend) learnAfter(conditional bool) {
 // Capabilities probes the server, unless that was done. Others wait for the same probe,
 // which goes on and tidies up when nobody waits for it any more.
 func (b *Backend) Capabilities(ctx context.Context) (backends.Capabilities, error) {
+	b.caps.now()
 	b.caps.mu.Lock()
 	known := b.caps.known.Load()
 	if known == nil {
@@ -123,6 +145,9 @@ func (k *capabilities) begin(b *Backend) {
 		// Requests that were cut off could still be served after the probe has tidied up, so
 		// it is not: each of them has its own deadline.
 		p.run(context.Background())
+		if p.err == nil {
+			k.memory.keep(p.found, time.Now())
+		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if k.probe = nil; p.err == nil {

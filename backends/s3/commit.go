@@ -68,7 +68,7 @@ func (u *upload) commit(ctx context.Context, parts []backends.Part, c backends.C
 	}
 	u.b.learnAfter(c != backends.Cond{})
 	e := withSum(fileEntry(u.name, size, out.ETag, servedAt(out.ResultMetadata)))
-	if known := u.b.caps.known.Load(); known != nil && known.CommitGone && u.b.trueTags.Load() && out.ETag != nil && e.Version == joinedTag(parts) {
+	if known := u.b.caps.now(); known != nil && known.CommitGone && u.b.trueTags.Load() && out.ETag != nil && e.Version == joinedTag(parts) {
 		return e, nil
 	}
 	return u.verify(ctx, e)

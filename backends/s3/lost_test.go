@@ -143,7 +143,7 @@ func TestLateErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := strange(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(late)) })
-	b.caps.init(&heedful)
+	b.caps.known.Store(&heedful)
 	again, err := b.Upload(t.Context(), "big", u.ID(), backends.Meta{})
 	if err != nil {
 		t.Fatal(err)

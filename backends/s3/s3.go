@@ -79,7 +79,7 @@ func New(cfg Config) (*Backend, error) {
 		return nil, err
 	}
 	b := &Backend{cfg: cfg, retryer: newRetryer(), connecting: make(chan struct{}, 1)}
-	b.caps.init(cfg.Capabilities)
+	b.caps.init(cfg)
 	transport := cfg.Transport
 	if transport == nil {
 		transport = rest.NewTransport(nil)

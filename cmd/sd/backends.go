@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"sd/backends"
 	"sd/backends/s3"
@@ -15,10 +16,12 @@ import (
 	"sd/secrets"
 )
 
-// factories say which services there are and who opens their volumes.
-func factories(keys secrets.Store) map[sdpath.Service]resolver.Factory {
+// factories say which services there are and who opens their volumes. What is learned of
+// their servers is kept below dataDir.
+func factories(dataDir string, keys secrets.Store) map[sdpath.Service]resolver.Factory {
 	openS3 := func(_ context.Context, v library.Volume) (backends.Backend, error) {
-		b, err := openS3(v, func() (*keyPair, error) { return storedKey(keys, v) })
+		learned := filepath.Join(dataDir, "servers", v.Fingerprint+".json")
+		b, err := openS3(v, learned, func() (*keyPair, error) { return storedKey(keys, v) })
 		if err != nil {
 			return nil, fmt.Errorf("volume %s: %w", quote(v.Name), err)
 		}
@@ -42,8 +45,9 @@ const (
 )
 
 // openS3 opens a bucket. Key is asked for the secret when a request first needs it, if
-// the volume has an access key of its own.
-func openS3(v library.Volume, key func() (*keyPair, error)) (*s3.Backend, error) {
+// the volume has an access key of its own. Learned is the file for what is found out about
+// the server; "" is none.
+func openS3(v library.Volume, learned string, key func() (*keyPair, error)) (*s3.Backend, error) {
 	cfg := s3.Config{
 		Service:     string(v.Service),
 		Bucket:      v.Identifier,
@@ -52,6 +56,7 @@ func openS3(v library.Volume, key func() (*keyPair, error)) (*s3.Backend, error)
 		Profile:     v.Config[configProfile],
 		Anonymous:   v.Config[configAnonymous] == "true",
 		AccessKeyID: v.Config[configAccessKey],
+		Remember:    learned,
 	}
 	if cfg.AccessKeyID != "" {
 		cfg.Secret = func() (secret, sessionToken string, err error) {

@@ -32,7 +32,7 @@ func (a *app) open(ctx context.Context) (*places, error) {
 		return nil, err
 	}
 	keys := secrets.Open(dir)
-	r, err := resolver.New(lib, factories(keys))
+	r, err := resolver.New(lib, factories(dir, keys))
 	if err != nil {
 		return nil, errors.Join(err, lib.Close())
 	}
