@@ -35,10 +35,11 @@ type object struct {
 	dir, seg string // where it is
 	gone     bool   // removed, replaced, or overtaken by another version: it has no name here
 	entry    backends.Entry
-	content  int       // changes with the bytes
-	past     []string  // versions that ours have replaced: a late reply may still tell of them
-	told     string    // the version of which the listings were told
-	checked  time.Time // when the provider was last asked for it alone
+	content  int            // changes with the bytes
+	past     []string       // versions that ours have replaced: a late reply may still tell of them
+	told     string         // the version of which the listings were told,
+	toldMeta *backends.Meta // and what it carries
+	checked  time.Time      // when the provider was last asked for it alone
 	handles  int
 	writers  int
 	staged   *staging.File // what is written here; nil where that is nothing
@@ -79,13 +80,15 @@ func (o *object) is(e *backends.Entry) bool {
 	case o.staged != nil && o.staged.Dirty():
 		return true
 	}
-	return o.present().Version == e.Version || slices.Contains(o.past, e.Version)
+	// An entry without a version was noted here, before the provider had the file.
+	return o.present().Version == e.Version || e.Version == "" || slices.Contains(o.past, e.Version)
 }
 
 // present is the last version that is known to be at the provider. o.mu is held.
 func (o *object) present() *backends.Entry {
 	if o.staged != nil {
-		if e, ok := o.staged.Entry(); ok && e.Version != o.entry.Version {
+		// A version may stay the same where only what the object carries has changed.
+		if e, ok := o.staged.Entry(); ok && (e.Version != o.entry.Version || e.Meta != o.entry.Meta && e.Meta != nil) {
 			o.replaced(e)
 		}
 	}
@@ -97,7 +100,7 @@ const maxPast = 16
 
 // replaced notes a version that came from here. o.mu is held.
 func (o *object) replaced(e backends.Entry) {
-	if o.entry.Version != "" {
+	if o.entry.Version != "" && o.entry.Version != e.Version {
 		o.past = append(o.past, o.entry.Version)
 		if len(o.past) > maxPast {
 			o.past = o.past[1:]

@@ -248,8 +248,8 @@ func (o *object) send(ctx context.Context, how func(*staging.File, context.Conte
 func (o *object) settled() {
 	o.mu.Lock()
 	e := *o.present()
-	dir, seg, news := o.dir, o.seg, !o.gone && e.Version != o.told
-	o.told = e.Version
+	dir, seg, news := o.dir, o.seg, !o.gone && (e.Version != o.told || e.Meta != o.toldMeta)
+	o.told, o.toldMeta = e.Version, e.Meta
 	o.mu.Unlock()
 	if !news {
 		return
