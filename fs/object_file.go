@@ -191,8 +191,9 @@ func (f *objectFile) Release(ctx context.Context) syscall.Errno {
 	}
 	staged, last, gone, failed := o.staged, o.handles == 0, o.gone, o.failed
 	o.mu.Unlock()
-	if staged != nil && last && !gone && staged.Dirty() {
+	if staged != nil && last && !gone && staged.Dirty() && o.take(context.Background()) {
 		staged.Keep(failed)
+		o.done()
 	}
 	o.letGo()
 	return 0

@@ -205,14 +205,21 @@ func (o *object) sync(ctx context.Context) syscall.Errno {
 	return 0
 }
 
-// commit sends what is staged, unless a folder above is being renamed: then to where
-// it is afterwards.
+// commit sends what is staged, but while it or a folder above is being renamed: then
+// it is sent to where it is afterwards.
 func (o *object) commit(ctx context.Context, how func(*staging.File, context.Context) error) syscall.Errno {
+	if f := o.stagedFile(); f == nil || !f.Dirty() {
+		return 0
+	}
 	name := o.name()
 	if errno := o.store.moving.enter(ctx, name); errno != 0 {
 		return errno
 	}
 	defer o.store.moving.leave(name)
+	if !o.take(ctx) {
+		return syscall.EINTR
+	}
+	defer o.done()
 	return o.send(ctx, how)
 }
 

@@ -173,7 +173,7 @@ func (c *commit) sendPieces(st *stream, upload backends.Upload, pieces []piece) 
 }
 
 func (c *commit) sendPiece(ctx context.Context, upload backends.Upload, p piece) (backends.Part, error) {
-	if p.copy {
+	if p.copy && !c.beside { // the base of a conflict copy is no more there to be copied
 		part, err := upload.CopyPart(ctx, p.num, c.entry.Name, c.entry.Version, p.off, p.end-p.off)
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return part, c.baseChanged(ctx, err)
