@@ -101,11 +101,18 @@ func (s *Store) busyBesides(f *File) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for other := range s.files {
-		if other != f && other.uploading() {
+		if other != f && (other.uploading() || other.leaving()) {
 			return true
 		}
 	}
 	return false
+}
+
+// leaving tells whether the bytes of f are being removed.
+func (f *File) leaving() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed && !f.dirty()
 }
 
 // shed frees what clean files hold that are open still: their store has it. It tells
