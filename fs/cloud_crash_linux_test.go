@@ -81,6 +81,7 @@ func killedWriters(t *testing.T, o mounttest.Options) {
 		total += w.acked
 	}
 	t.Logf("%d kills, %d acknowledged changes, none lost", *crashRounds, total)
+	c.kills = *crashRounds
 	c.noLitter(t, "")
 }
 
