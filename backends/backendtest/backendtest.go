@@ -27,6 +27,9 @@ type Options struct {
 	// PageSize is the most entries that one page of this store holds. The suite lists
 	// folders of several pages, so a store should be opened with small ones. 0 is 1000.
 	PageSize int
+	// WholePart is the size of parts that are not the last; 0 is the least that Limits
+	// allow. A server for tests may be content with less.
+	WholePart int64
 	// CanHold tells whether the store can hold a file of that name; nil means any name
 	// that has no empty, "." or ".." segment and no NUL.
 	CanHold func(name string) bool

@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,7 +83,8 @@ func (u *uploading) commit(c backends.Cond, parts ...backends.Part) backends.Ent
 
 // whole is a part's content of the smallest size that need not be the last.
 func (s *store) whole(fill string) string {
-	return strings.Repeat(fill, int(max(s.uploader().Limits().MinPart, 1))/len(fill)+1)
+	size := cmp.Or(s.opts.WholePart, s.uploader().Limits().MinPart, 1)
+	return strings.Repeat(fill, int(size)/len(fill)+1)
 }
 
 var uploadTests = []test{

@@ -16,7 +16,7 @@ import (
 // that was long ago, elsewhere or cannot be read.
 func TestRemembered(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Versitygw, calm)
+	l := newLab(t, testserver.Versitygw, nil)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "servers", "one.json")
 	writes := 0
@@ -24,7 +24,6 @@ func TestRemembered(t *testing.T) {
 	write := func(change func(*Config)) (heads int64, probes bool) {
 		t.Helper()
 		b := open(t, l.faults.URL(), func(c *Config) {
-			calm(c)
 			c.Remember = path
 			if change != nil {
 				change(c)

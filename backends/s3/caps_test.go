@@ -46,7 +46,7 @@ func TestCapabilities(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := open(t, middle(t, tt.server.URL, tt.change), calm)
+			b := open(t, middle(t, tt.server.URL, tt.change), nil)
 			var all sync.WaitGroup
 			found := make([]backends.Capabilities, 8)
 			for i := range found {
@@ -67,7 +67,7 @@ func TestCapabilities(t *testing.T) {
 			if c, err := b.Capabilities(t.Context()); err != nil || c != found[7] || b.Stats().Requests["PROBE"] != asked || asked > 16 {
 				t.Errorf("got %+v, %v after %d requests, want one probe of few", c, err, b.Stats().Requests["PROBE"])
 			}
-			if left := names(t, open(t, tt.server.URL, calm), ""); len(left) != 0 {
+			if left := names(t, open(t, tt.server.URL, nil), ""); len(left) != 0 {
 				t.Errorf("the probe left %q", left)
 			}
 		})
@@ -94,7 +94,7 @@ func TestConditionsOfADeafServer(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newLab(t, testserver.Gofakes3, calm)
+			l := newLab(t, testserver.Gofakes3, nil)
 			if tt.fault != nil {
 				l.faults.ScriptFunc(tt.fault)
 			}
@@ -137,7 +137,7 @@ func TestConditionsOfADeafServer(t *testing.T) {
 // TestNoProbe asks nothing of a server that is only read, or where writing is refused.
 func TestNoProbe(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Gofakes3, calm)
+	l := newLab(t, testserver.Gofakes3, nil)
 	l.server.MustPut(t, bucket, "file", "text")
 	if _, _, err := read(t.Context(), l, "file", "", 0, -1); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestNoProbe(t *testing.T) {
 // TestProbeAfterTheFirstWrite learns in the background, and spares a request from then on.
 func TestProbeAfterTheFirstWrite(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Versitygw, calm)
+	l := newLab(t, testserver.Versitygw, nil)
 	for i, want := range []map[string]int{{"HEAD": 1, "PUT": 1}, {"PUT": 1}} {
 		l.faults.Forget()
 		before := l.Stats().Requests
@@ -193,12 +193,12 @@ func TestProbeTidiesUp(t *testing.T) {
 			cancel()
 		}
 		return false
-	}), calm)
+	}), nil)
 	if _, err := b.Capabilities(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	b.Close()
-	if left := names(t, open(t, server.URL, calm), ""); len(left) != 0 {
+	if left := names(t, open(t, server.URL, nil), ""); len(left) != 0 {
 		t.Errorf("the probe left %q", left)
 	}
 	if _, err := b.Capabilities(t.Context()); err != nil {

@@ -85,7 +85,7 @@ func TestSources(t *testing.T) {
 
 // TestNewKeys replaces credentials under an open volume.
 func TestNewKeys(t *testing.T) {
-	l := newLab(t, testserver.Versitygw, sdkCredentials)
+	l := newLab(t, testserver.Versitygw, func(c *Config) { hasty(c); sdkCredentials(c) })
 	file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE")
 	profile := func(secret string) {
 		writeFile(t, file, "[default]\naws_access_key_id="+testserver.AccessKey+"\naws_secret_access_key="+secret+"\n")
@@ -107,6 +107,7 @@ func TestNewKeys(t *testing.T) {
 
 // TestEchoedSecret strikes secrets out that a server sends back.
 func TestEchoedSecret(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		w.Write([]byte("<Error><Code>AccessDenied</Code><Message>no " + testserver.SecretKey + " " + r.Header.Get("X-Amz-Security-Token") + "</Message></Error>"))
@@ -141,7 +142,7 @@ func TestSilentMetadataService(t *testing.T) {
 			defer c.Close()
 		}
 	}()
-	b := open(t, "http://127.0.0.1:1", sdkCredentials)
+	b := open(t, "http://127.0.0.1:1", func(c *Config) { hasty(c); sdkCredentials(c) })
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "")
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://"+silent.Addr().String())
 	if asked.Load() != 0 {

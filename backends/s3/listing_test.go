@@ -19,7 +19,7 @@ func listing(keys []string, size func(key string) int64, page int) http.HandlerF
 		q := r.URL.Query()
 		if q.Get("list-type") != "2" {
 			key := strings.TrimPrefix(r.URL.Path, "/"+bucket+"/")
-			if !slices.Contains(keys, key) {
+			if _, ok := slices.BinarySearch(keys, key); !ok {
 				w.WriteHeader(http.StatusNotFound)
 				return
 			}
@@ -33,15 +33,16 @@ func listing(keys []string, size func(key string) int64, page int) http.HandlerF
 			after = string(raw)
 		}
 		var items []string // keys and common prefixes in order
-		for _, key := range keys {
+		at, _ := slices.BinarySearch(keys, max(prefix, after))
+		for _, key := range keys[at:] {
 			rest, ok := strings.CutPrefix(key, prefix)
-			if !ok {
-				continue
+			if !ok || len(items) > page {
+				break
 			}
 			if i := strings.Index(rest, delimiter); delimiter != "" && i >= 0 {
 				key = prefix + rest[:i+1]
 			}
-			if key > after && !slices.Contains(items, key) {
+			if key > after && (len(items) == 0 || items[len(items)-1] != key) {
 				items = append(items, key)
 			}
 		}

@@ -71,7 +71,7 @@ func TestLostAnswers(t *testing.T) {
 					lost++
 				}
 				return gone
-			}), func(c *Config) { calm(c); c.Capabilities = &heedful })
+			}), func(c *Config) { c.Capabilities = &heedful })
 			old, err := b.Stat(t.Context(), "old")
 			if err != nil {
 				t.Fatal(err)
@@ -109,7 +109,7 @@ func TestOthersWorkIsNotOurs(t *testing.T) {
 		{"the same bytes at another time", "same", "same", true, backends.Meta{ModTime: time.Unix(9, 9)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			theirs := open(t, server.URL, func(c *Config) { calm(c); c.Capabilities = &heedful })
+			theirs := open(t, server.URL, func(c *Config) { c.Capabilities = &heedful })
 			m := tt.m
 			if !m.ModTime.IsZero() && m.ModTime.Nanosecond() != 0 {
 				m.ModTime = m.ModTime.Add(time.Hour)
@@ -118,7 +118,7 @@ func TestOthersWorkIsNotOurs(t *testing.T) {
 				t.Fatal(err)
 			}
 			lose := first("PUT")
-			b := open(t, middle(t, server.URL, func(r *http.Request) bool { return tt.lose && lose(r) }), func(c *Config) { calm(c); c.Capabilities = &heedful })
+			b := open(t, middle(t, server.URL, func(r *http.Request) bool { return tt.lose && lose(r) }), func(c *Config) { c.Capabilities = &heedful })
 			_, err := b.Put(t.Context(), "lock", strings.NewReader(tt.ours), int64(len(tt.ours)), tt.m, backends.Cond{Absent: true})
 			if !errors.Is(err, iofs.ErrExist) {
 				t.Errorf("got %v, want %v", err, iofs.ErrExist)

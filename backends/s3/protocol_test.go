@@ -33,6 +33,7 @@ func strangeWith(t *testing.T, answer http.HandlerFunc, change func(*Config)) *B
 
 // TestUntrueReplies checks that nothing is believed that was not asked for.
 func TestUntrueReplies(t *testing.T) {
+	t.Parallel()
 	const ten = "0123456789"
 	for _, tt := range []struct {
 		name   string
@@ -87,6 +88,7 @@ func TestUntrueReplies(t *testing.T) {
 
 // TestNotS3 meets servers that speak something else.
 func TestNotS3(t *testing.T) {
+	t.Parallel()
 	for _, answer := range []http.HandlerFunc{
 		func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>Welcome to the hotel<br></html>") },
 		func(w http.ResponseWriter, r *http.Request) { http.Error(w, "go away", http.StatusTeapot) },
@@ -110,6 +112,7 @@ func TestNotS3(t *testing.T) {
 
 // TestOddKeys lists keys that no POSIX name can hold, and reaches each of them again.
 func TestOddKeys(t *testing.T) {
+	t.Parallel()
 	filled := []string{"full/", "a/", "/", "//"} // markers with bytes
 	keys := []string{
 		"full/", "a/", "/", "//", "plain", "x", "x/y", "a//b", "a///c", "dir/", "dir/sub/", "/lead", "/deep/er", "//two", "../up", "./here", "s/../t",
@@ -181,6 +184,7 @@ func TestOddKeys(t *testing.T) {
 
 // TestRegion learns a bucket's region from the server's refusal, once.
 func TestRegion(t *testing.T) {
+	t.Parallel()
 	var refused atomic.Int64
 	b := strange(t, func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Authorization"), "/eu-far-9/s3/") {
@@ -250,6 +254,7 @@ func TestDiscovery(t *testing.T) {
 
 // TestPut checks what goes over the wire: a plain body and the usual metadata.
 func TestPut(t *testing.T) {
+	t.Parallel()
 	uid := uint32(1000)
 	var got http.Header
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -285,6 +290,7 @@ func TestPut(t *testing.T) {
 
 // TestReadsOfNothing needs no range that a server would refuse.
 func TestReadsOfNothing(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, testserver.Versitygw, nil)
 	l.server.MustPut(t, bucket, "empty", "", "ten", "0123456789")
 	for _, tt := range []struct {
@@ -307,6 +313,7 @@ func TestReadsOfNothing(t *testing.T) {
 
 // TestYieldError returns the caller's own error as it is and stops asking.
 func TestYieldError(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, testserver.Gofakes3, func(c *Config) { c.PageSize = 1 })
 	l.server.MustPut(t, bucket, "a", "", "b", "", "c", "", "d", "")
 	stop := errors.New("enough")

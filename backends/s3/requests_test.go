@@ -12,6 +12,7 @@ import (
 
 // TestRequests counts what each verb costs, at the server and in Stats.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, testserver.Gofakes3, func(c *Config) { c.Capabilities = &heedful })
 	if err := l.server.Fill(t.Context(), bucket, 2500, func(i int) (string, []byte) {
 		return fmt.Sprintf("big/%05d", i), []byte("x")
@@ -119,6 +120,7 @@ func total(b backends.Counter) (n int64) {
 
 // TestConditions sends the version with every range of it.
 func TestConditions(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, testserver.Versitygw, nil)
 	l.server.MustPut(t, bucket, "file", content(1000))
 	e, err := l.Stat(t.Context(), "file")

@@ -45,7 +45,7 @@ func TestBodiesAreChecked(t *testing.T) {
 					body[1000] ^= 1
 					r.Body = io.NopCloser(bytes.NewReader(body))
 					return false
-				}), calm)
+				}), nil)
 				name := what + tt.name
 				err := write(t, b, what, name, text)
 				if tt.times == 1 {
@@ -93,7 +93,7 @@ func TestServersWithoutChecksums(t *testing.T) {
 		{Kind: netproxy.Status, Status: 400, Code: "XAmzContentSHA256Mismatch"},
 	} {
 		for _, what := range []string{"PUT", "PART"} {
-			l := newLab(t, testserver.Gofakes3, calm)
+			l := newLab(t, testserver.Gofakes3, nil)
 			l.faults.ScriptFunc(func(r netproxy.Request) netproxy.Fault {
 				if r.Header.Get("X-Amz-Checksum-Crc32c")+r.Header.Get("X-Amz-Checksum-Algorithm") != "" {
 					return refusal
@@ -124,7 +124,7 @@ func TestServersWithoutChecksums(t *testing.T) {
 // TestBodiesOfANewLogin are sent from their beginning after the server refused the keys.
 func TestBodiesOfANewLogin(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, testserver.Versitygw, calm)
+	l := newLab(t, testserver.Versitygw, nil)
 	names(t, l, "")
 	l.mu.Lock()
 	l.conn.made = l.conn.made.Add(-1 << 40)

@@ -3,10 +3,14 @@ package s3
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +28,7 @@ type lab struct {
 	*Backend
 }
 
-// newLab starts a server, a proxy and a backend with short times. change may be nil.
+// newLab starts a server, a proxy and a backend. change may be nil.
 func newLab(t testing.TB, start func(testing.TB, ...string) *testserver.Server, change func(*Config)) *lab {
 	t.Helper()
 	return labOn(t, start(t, bucket), change)
@@ -47,8 +51,8 @@ func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 		Endpoint:    endpoint,
 		AccessKeyID: testserver.AccessKey,
 		Secret:      func() (string, string, error) { return testserver.SecretKey, "", nil },
-		Patience:    2 * time.Second,
-		Stall:       600 * time.Millisecond,
+		Patience:    time.Minute, // the machine may be busy
+		Stall:       time.Minute,
 		ProbeEvery:  20 * time.Millisecond,
 	}
 	if change != nil {
@@ -68,9 +72,8 @@ var heedful = backends.Capabilities{
 	CopyAbsent: true, CopyVersion: true, CopySource: true, RemoveVersion: true, CopyPart: true,
 }
 
-// calm gives the server all the time it wants: for tests that move much, or that time
-// has no part in.
-func calm(c *Config) { c.Patience, c.Stall = time.Minute, time.Minute }
+// hasty is for tests of what happens when a server does not answer in time.
+func hasty(c *Config) { c.Patience, c.Stall = 3*time.Second, time.Second }
 
 // TestMain hides this machine's own AWS configuration from the SDK.
 func TestMain(m *testing.M) {
@@ -86,20 +89,28 @@ func TestMain(m *testing.M) {
 	os.Setenv("AWS_CONFIG_FILE", filepath.Join(dir, "config"))
 	os.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(dir, "credentials"))
 	os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	// Most of the tests wait for something most of the time.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(12, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 	status := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(status)
 }
 
-// content is n bytes that differ everywhere.
-func content(n int) string {
-	var b strings.Builder
-	for i := 0; b.Len() < n; i++ {
-		b.WriteString(time.Duration(i * 7919).String())
-		b.WriteByte('\n')
+// content is n bytes that differ everywhere, up to 6 MiB.
+func content(n int) string { return contents()[:n] }
+
+var contents = sync.OnceValue(func() string {
+	const most = 6 << 20
+	text := make([]byte, 0, most+100)
+	for i := int64(0); len(text) < most; i++ {
+		text = strconv.AppendInt(text, i*7919, 36)
+		text = append(text, '\n')
 	}
-	return b.String()[:n]
-}
+	return string(text)
+})
 
 func names(t testing.TB, b backends.Backend, dir string) []string {
 	t.Helper()
@@ -143,7 +154,7 @@ func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-tick.C:

@@ -16,12 +16,12 @@ const page = 5
 // TestSuite certifies the backend on two servers: one that checks signatures,
 // conditions and checksums, and one that keeps every key.
 func TestSuite(t *testing.T) {
-	patient := func(c *Config) { c.PageSize, c.Patience, c.Stall = page, 20*time.Second, 20*time.Second }
+	t.Parallel()
 	t.Run("versitygw", func(t *testing.T) {
 		t.Parallel()
 		server := testserver.Versitygw(t)
 		backendtest.Run(t, func(t *testing.T) backends.Backend {
-			return open(t, server.URL, func(c *Config) { patient(c); c.Bucket = fresh(t, server) })
+			return open(t, server.URL, func(c *Config) { c.PageSize, c.Bucket = page, fresh(t, server) })
 		}, backendtest.Options{
 			PageSize: page,
 			CanHold: func(name string) bool { // it keeps objects in files
@@ -38,8 +38,8 @@ func TestSuite(t *testing.T) {
 		t.Parallel()
 		server := testserver.Gofakes3(t)
 		backendtest.Run(t, func(t *testing.T) backends.Backend {
-			return open(t, server.URL, func(c *Config) { patient(c); c.Bucket = fresh(t, server) })
-		}, backendtest.Options{PageSize: page, CanHold: listable, FileAndDir: true, EmptyNames: true, WeakCond: true, WeakMeta: true})
+			return open(t, server.URL, func(c *Config) { c.PageSize, c.Bucket = page, fresh(t, server) })
+		}, backendtest.Options{PageSize: page, CanHold: listable, FileAndDir: true, EmptyNames: true, WeakCond: true, WeakMeta: true, WholePart: 100_000})
 	})
 }
 

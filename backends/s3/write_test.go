@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"sd/backends"
 	"sd/internal/netproxy"
@@ -81,7 +80,7 @@ func TestWriteErrors(t *testing.T) {
 		name := tt.op + " " + tt.want.Error()
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := labOn(t, server, func(c *Config) { c.Capabilities, c.Patience = &heedful, 500*time.Millisecond })
+			l := labOn(t, server, func(c *Config) { c.Capabilities = &heedful })
 			l.faults.Script(netproxy.Rule{Op: tt.op, Fault: netproxy.Fault{Kind: netproxy.Status, Status: tt.status, Code: tt.code}})
 			err := do[tt.op](l, tt.c)
 			if !errors.Is(err, tt.want) {
@@ -123,7 +122,8 @@ func errText(err error) string {
 func TestStalledUploads(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, testserver.Versitygw, func(c *Config) {
-		c.Capabilities, c.Stall, c.Patience = &heedful, 300*time.Millisecond, 1500*time.Millisecond
+		hasty(c)
+		c.Capabilities = &heedful
 	})
 	l.faults.Script(netproxy.Rule{Op: "PART", Times: 2, Fault: netproxy.Fault{Kind: netproxy.StallHead}})
 	if err := write(t, l.Backend, "PART", "file", content(100_000)); err != nil {
