@@ -106,14 +106,14 @@ func (c *Cache) use(b *block) {
 	}
 }
 
-// leave undoes use. A fetch that nobody wants is cancelled, a whole block that nobody
+// leave undoes use. A fetch that nobody wants is cancelled unless it is about to end, a whole block that nobody
 // uses is left to the tier. It returns the bytes that come back to the budget, now or
 // when the cancelled fetch has ended.
 func (c *Cache) leave(b *block) (freed int64) {
 	b.users--
 	if f := b.fetch; f != nil {
 		f.wanted--
-		if f.wanted == 0 {
+		if f.wanted == 0 && !f.ending() {
 			return c.abandon(f)
 		}
 		return 0

@@ -85,7 +85,8 @@ type Cache struct {
 	closed  bool
 	live    map[key]*block // being fetched, or owned by a read or a session
 	running map[*fetch]struct{}
-	recent  *list.List // of *session, last used first
+	begun   chan struct{} // of the last one that was started
+	recent  *list.List    // of *session, last used first
 	warm    warmed
 }
 

@@ -24,6 +24,7 @@ func newDiskCache(t testing.TB, dir string, maxDisk int64) (*Cache, *syncBuffer)
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	c.spare.spoil = spoil
 	return c, log
 }
 

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync/atomic"
 )
 
 // errLong says that a store sent more than it was asked for.
 var errLong = fmt.Errorf("store sent more bytes than asked for: %w", io.ErrUnexpectedEOF)
+
+// ending is how many bytes it takes less time to wait for than to open a connection.
+const ending = 128 << 10
 
 // fetch is one ranged GET that fills consecutive blocks, each of which is shown as it
 // arrives.
@@ -18,19 +22,23 @@ type fetch struct {
 	blocks []*block
 	cancel context.CancelFunc
 
-	goOn chan struct{} // closed when more than a grain is wanted; nil: from the start
+	left  atomic.Int64  // bytes that have not come yet
+	begun chan struct{} // closed when it is its successor's turn
+	goOn  chan struct{} // closed when more than a grain is wanted; nil: from the start
 
 	// Guarded by Cache.mu.
 	wanted  int // users of the blocks that are not whole yet
 	resumed bool
+	ended   bool
 }
 
 // start fetches blocks, consecutive ranges of f whose charges are acquired; a wary fetch
-// takes a grain and hesitates. The caller uses at least one of the blocks before it lets
-// go of c.mu, which is held; c is open.
-func (c *Cache) start(f *File, blocks []*block, wary bool) {
+// takes a grain and hesitates. Fetches begin in the order of start: so what is needed
+// first has the connections that are open already. The caller uses at least one of the
+// blocks before it lets go of c.mu, which is held; c is open.
+func (c *Cache) start(f *File, blocks []*block, wary bool) *fetch {
 	ctx, cancel := context.WithCancel(context.Background())
-	ft := &fetch{c: c, file: *f, blocks: blocks, cancel: cancel}
+	ft := &fetch{c: c, file: *f, blocks: blocks, cancel: cancel, begun: make(chan struct{})}
 	if wary {
 		ft.goOn = make(chan struct{})
 	}
@@ -40,18 +48,38 @@ func (c *Cache) start(f *File, blocks []*block, wary bool) {
 		c.live[b.key] = b
 	}
 	c.running[ft] = struct{}{}
+	ft.left.Store(ft.size())
+	before := c.begun
+	c.begun = ft.begun
 	c.count.fetches.Add(1)
 	c.fetches.Go(func() {
 		defer cancel()
+		if before != nil {
+			<-before
+		}
+		close(ft.begun)
 		c.finish(ft, ft.fill(ctx))
 	})
+	return ft
+}
+
+// size is the bytes that the fetch asks for.
+func (f *fetch) size() int64 {
+	last := f.blocks[len(f.blocks)-1]
+	return last.key.off + last.key.n - f.blocks[0].key.off
+}
+
+// ending tells whether the body has begun and is nearly over: then it is taken to its
+// end though nobody wants it, for to cut it off would cost the connection.
+func (f *fetch) ending() bool {
+	left := f.left.Load()
+	return left <= ending && left < f.size()
 }
 
 // fill reads the body into the blocks.
 func (f *fetch) fill(ctx context.Context) error {
 	last := f.blocks[len(f.blocks)-1]
-	off := f.blocks[0].key.off
-	body, err := f.file.Get(ctx, off, last.key.off+last.key.n-off)
+	body, err := f.file.Get(ctx, f.blocks[0].key.off, f.size())
 	if err != nil {
 		return err
 	}
@@ -79,6 +107,7 @@ func (f *fetch) fillBlock(ctx context.Context, body io.Reader, b *block, data []
 		}
 		n, err := body.Read(data[at:to])
 		at += n
+		f.left.Add(-int64(n))
 		f.c.count.fetched.Add(int64(n))
 		switch {
 		case at == len(data) && last:
@@ -185,6 +214,7 @@ func (c *Cache) finish(f *fetch, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.running, f)
+	f.ended = true
 	if c.closed {
 		err = fs.ErrClosed
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	grain = 128 << 10 // scattered reads fetch multiples of this
+	grain = 64 << 10 // scattered reads fetch multiples of this
 
 	// manyJumps in a row, with no run of a block between them, make a handle scattered:
 	// it takes more to believe that a run goes on.

@@ -15,11 +15,15 @@ const (
 
 	// easyWindow is how far the window grows without a stall. Beyond, only a reader
 	// that is faster than the store gets more.
-	easyWindow = 8 << 20
+	easyWindow = 32 << 20
 
 	// eager is the window for each byte read in sequence: a file of which only the
-	// first n bytes are read costs no more than a block and eager*n.
-	eager = 4
+	// first n bytes are read costs no more than a block and eager*n. Who has read as
+	// much as keenAfter wants all of it, more often than not, and connections that are
+	// opened soon are there when they are needed.
+	eager     = 4
+	keen      = 16
+	keenAfter = 512 << 10
 
 	// The kernel sends the reads of its own read-ahead together, and they arrive in
 	// any order: a read counts as part of a run that is a bit behind or before it, and
@@ -39,6 +43,7 @@ type session struct {
 	passed int64 // blocks before this one are let go
 	ahead  int64 // the first block that was not yet asked for
 	held   map[int64]*block
+	gets   []*fetch      // that it has begun, and perhaps a few that have ended
 	place  *list.Element // in Cache.recent
 }
 
@@ -80,11 +85,15 @@ func (s *session) advance(r *Reader, off, end int64) {
 		}
 	}
 
-	want := min(eager*s.read, easyWindow)
+	grown := eager * s.read
+	if s.read >= keenAfter {
+		grown = keen * s.read
+	}
+	want := min(grown, easyWindow)
 	if s.window >= easyWindow {
 		b := r.c.live[blockKey(&r.file, off/blockSize)]
 		if b == nil || int64(b.filled) < min(end-b.key.off, b.key.n) {
-			want = min(eager*s.read, 2*s.window)
+			want = min(grown, 2*s.window)
 		}
 	}
 	s.window = max(s.window, min(want, r.c.window))
@@ -109,6 +118,10 @@ func (s *session) plan(c *Cache, f *File, off, end int64) {
 		if n > last && n < s.ahead {
 			n = s.ahead
 			continue
+		}
+		if n > last && s.busy() {
+			s.ahead = max(n, last+1)
+			return
 		}
 		if s.hold(c, f, n) {
 			n++
@@ -177,7 +190,7 @@ func (s *session) fetch(c *Cache, f *File, n, run, last int64) int64 {
 		if !c.budget.try(charge) {
 			continue
 		}
-		c.start(f, blocks, s.wary && n == 0 && f.Size > blockSize)
+		s.gets = append(s.gets, c.start(f, blocks, s.wary && n == 0 && f.Size > blockSize))
 		for i, b := range blocks {
 			c.use(b)
 			s.held[n+int64(i)] = b
@@ -185,6 +198,12 @@ func (s *session) fetch(c *Cache, f *File, n, run, last int64) int64 {
 		return run
 	}
 	return 0
+}
+
+// busy tells whether as many GETs are under way as one session may have.
+func (s *session) busy() bool {
+	s.gets = slices.DeleteFunc(s.gets, func(f *fetch) bool { return f.ended })
+	return len(s.gets) >= streams
 }
 
 // letGo gives up the blocks that the run has passed.
@@ -238,7 +257,7 @@ func (c *Cache) reclaim() {
 		}
 		if unread { // it was too far ahead
 			s.window /= 2
-			s.read = s.window / eager
+			s.read = s.window / keen
 		}
 	}
 }

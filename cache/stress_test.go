@@ -1,11 +1,11 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 )
@@ -79,7 +79,7 @@ func randomHandle(t *testing.T, rng *rand.Rand, c *Cache, s *store) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, 0))
 			off := int64(0)
-			for range 24 {
+			for range 16 {
 				n := 1 + rng.IntN(300*kib)
 				if rng.IntN(20) == 0 {
 					n *= 10
@@ -91,15 +91,28 @@ func randomHandle(t *testing.T, rng *rand.Rand, c *Cache, s *store) {
 				if rng.IntN(10) == 0 {
 					go cancel()
 				}
-				got, err := r.Read(ctx, off, n)
+				lent := rng.IntN(2) == 0
+				var l Loan
+				var err error
+				if lent {
+					l, err = r.Borrow(ctx, off, make([]byte, n))
+				} else {
+					l.Bytes, err = r.Read(ctx, off, n)
+				}
 				cancel()
 				switch {
 				case err == nil:
 					want := make([]byte, max(0, min(int64(n), s.size-off)))
 					contentAt(off, want)
-					if !slices.Equal(got, want) {
+					if lent && rng.IntN(4) == 0 { // others are let go meanwhile
+						_, _ = r.Read(t.Context(), rng.Int64N(s.size), 100*kib)
+					}
+					if !bytes.Equal(l.Bytes, want) {
 						t.Errorf("%s: read of [%d,+%d) is wrong", s.name, off, n)
 						return
+					}
+					if lent {
+						l.Return()
 					}
 				case !errors.Is(err, errStore) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, context.Canceled):
 					t.Errorf("%s: read of [%d,+%d): %v", s.name, off, n, err)
