@@ -42,6 +42,7 @@ type object struct {
 	checked  time.Time      // when the provider was last asked for it alone
 	handles  int
 	writers  int
+	passing  int           // handles for which the kernel reads a file on disk by itself
 	staged   *staging.File // what is written here; nil where that is nothing
 	base     *cache.Reader // of what is under it
 	failed   error         // why the last commit failed

@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"math"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -20,6 +21,7 @@ type objectFile struct {
 	obj    *object
 	writes bool
 	wrote  atomic.Bool
+	disk   *os.File      // what the kernel reads by itself; nil if it does not
 	reader *cache.Reader // of the version at open; nil where that was staged
 }
 
@@ -50,7 +52,12 @@ func (n *objectNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle,
 	}
 	f := &objectFile{node: n, obj: o, writes: flags&syscall.O_ACCMODE != syscall.O_RDONLY, reader: reader}
 	n.openedInOrder(o, &e)
-	if errno := f.prepare(ctx, &e, writes, flags&syscall.O_TRUNC != 0); errno != 0 {
+	handle, errno := f.passed()
+	if errno == 0 {
+		errno = f.prepare(ctx, &e, writes, flags&syscall.O_TRUNC != 0)
+	}
+	if errno != 0 {
+		f.leave()
 		if f.reader != nil {
 			f.reader.Close()
 		}
@@ -63,11 +70,11 @@ func (n *objectNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle,
 		o.mu.Unlock()
 	}
 	o.opened.Store(true)
-	keep := uint32(fuse.FOPEN_KEEP_CACHE)
+	how := uint32(fuse.FOPEN_KEEP_CACHE)
 	if !f.writes && !o.hasRecordLocks() {
-		keep |= fuse.FOPEN_NOFLUSH
+		how |= fuse.FOPEN_NOFLUSH
 	}
-	return f, keep, 0
+	return handle, how, 0
 }
 
 // prepare looks whether f can be used as it was opened.
@@ -180,6 +187,7 @@ func (n *objectNode) Fsync(ctx context.Context, f fusefs.FileHandle, flags uint3
 // Release closes the file. What could not be sent by then is kept, and tried again.
 func (f *objectFile) Release(ctx context.Context) syscall.Errno {
 	f.unlock()
+	f.leave()
 	if f.reader != nil {
 		f.reader.Close()
 	}
@@ -206,6 +214,12 @@ func (o *object) truncate(ctx context.Context, size int64, durable bool) syscall
 	}
 	o.pin()
 	defer o.unpin()
+	o.mu.Lock()
+	passing := o.passing > 0
+	o.mu.Unlock()
+	if passing {
+		return o.overtake()
+	}
 	if o.stagedFile() == nil {
 		if !o.take(ctx) {
 			return syscall.EINTR

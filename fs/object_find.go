@@ -183,6 +183,13 @@ func (o *object) changed() syscall.Errno {
 	return syscall.ESTALE
 }
 
+// overtake takes the name of o for another object, which the kernel finds when it
+// looks again. Who has o open goes on with it.
+func (o *object) overtake() syscall.Errno {
+	o.store.objects.remove(o)
+	return syscall.ESTALE
+}
+
 // outdated tells whether the store says that a version is no more.
 func outdated(err error) bool {
 	return errors.Is(err, backends.ErrChanged) || errors.Is(err, iofs.ErrNotExist)
