@@ -19,7 +19,7 @@ func TestStore(t *testing.T) {
 	for name, pageSize := range map[string]int{"tiny pages": 1, "default": 0} {
 		t.Run(name, func(t *testing.T) {
 			backendtest.Run(t, func(*testing.T) backends.Backend {
-				return mem.New(mem.Config{PageSize: pageSize})
+				return mem.New(mem.Config{PageSize: pageSize, Limits: backends.UploadLimits{MinPart: 100_000}})
 			}, backendtest.Options{PageSize: pageSize})
 		})
 	}

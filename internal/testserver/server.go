@@ -88,7 +88,7 @@ func start(ctx context.Context, tool string, args func(addr string) []string) (*
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for range 5 {
 		addr, freeErr := freeAddr()
