@@ -171,7 +171,15 @@ func (f *File) writeRecord(state *record) error {
 	if err != nil {
 		return fmt.Errorf("journal record: %w", err)
 	}
-	if err := f.folder.replaceFile(f.record, data, true); err != nil {
+	f.mu.Lock()
+	first := f.ackSeq == 0
+	f.mu.Unlock()
+	if first {
+		err = f.folder.newFile(f.record, data)
+	} else {
+		err = f.folder.replaceFile(f.record, data, true)
+	}
+	if err != nil {
 		return err
 	}
 	for _, l := range f.obsolete {
