@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"sort"
+	"strings"
 	"time"
 
 	"sd/backends"
@@ -68,9 +69,9 @@ func newFlat(w *walk, keys []string) *flat {
 func (f *flat) run() {
 	defer f.cancel()
 	m := f.w.m
-	for after := f.keys[0]; after != ""; after = f.jump {
+	for from := f.keys[0]; from != ""; from = f.jump {
 		f.jump = ""
-		err := f.w.source.Walk(f.ctx, f.w.base.Dir, after, f.page)
+		err := f.w.source.Walk(f.ctx, f.w.base.Dir, max(rightBefore(from), f.last), f.page)
 		if err == nil { // the end of all
 			f.leave("", true)
 		} else {
@@ -98,6 +99,10 @@ func (f *flat) run() {
 	f.w.forgetFlat(f)
 	f.w.advance()
 }
+
+// rightBefore gives a key that comes right before that of a sub-directory: a file without a
+// name in there has the same.
+func rightBefore(key string) string { return strings.TrimSuffix(key, "/") + ".\U0010FFFF" }
 
 // page takes in a page of Walk.
 func (f *flat) page(entries []backends.Entry) error {
