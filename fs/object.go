@@ -143,13 +143,19 @@ func (t *objectTable) find(name string) *object {
 // put makes o the object of its name; one that had the name has none any more.
 func (t *objectTable) put(o *object) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.putLocked(o)
+	old := t.putLocked(o)
+	t.mu.Unlock()
+	old.letGo()
 }
 
-func (t *objectTable) putLocked(o *object) {
+// putLocked is put with mu held. The caller lets go of the object it returns, which may
+// be nil, when mu is not.
+func (t *objectTable) putLocked(o *object) (old *object) {
 	name := o.name()
-	if old := t.byName[name].Value(); old != nil && old != o {
+	if old = t.byName[name].Value(); old == o {
+		old = nil
+	}
+	if old != nil {
 		old.mu.Lock()
 		old.gone = true
 		old.mu.Unlock()
@@ -158,10 +164,12 @@ func (t *objectTable) putLocked(o *object) {
 		t.byName = make(map[string]weak.Pointer[object])
 	}
 	t.byName[name] = weak.Make(o)
+	return old
 }
 
 // remove takes o off its name.
 func (t *objectTable) remove(o *object) {
+	defer o.letGo()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if name := o.name(); t.byName[name].Value() == o {
@@ -175,14 +183,15 @@ func (t *objectTable) remove(o *object) {
 // move gives o another name; an object that had it has none any more.
 func (t *objectTable) move(o *object, dir, seg string) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	if name := o.name(); t.byName[name].Value() == o {
 		delete(t.byName, name)
 	}
 	o.mu.Lock()
 	o.dir, o.seg = dir, seg
 	o.mu.Unlock()
-	t.putLocked(o)
+	old := t.putLocked(o)
+	t.mu.Unlock()
+	old.letGo()
 }
 
 // below gives the objects in and below a folder.
@@ -252,13 +261,15 @@ func (s *store) object(dir, seg string, e *backends.Entry) *object {
 	name := join(dir, seg)
 	t := &s.objects
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	if o := t.byName[name].Value(); o != nil && o.is(e) {
+		t.mu.Unlock()
 		o.learn(e)
 		return o
 	}
 	o := s.newObject(dir, seg, *e)
-	t.putLocked(o)
+	old := t.putLocked(o)
+	t.mu.Unlock()
+	old.letGo()
 	return o
 }
 

@@ -228,7 +228,7 @@ func (o *object) change(ctx context.Context, do func(*backends.Meta)) syscall.Er
 	}
 	do(&m)
 	o.mu.Lock()
-	o.entry.Meta = &m
+	o.entry.Meta, o.toldMeta = &m, &m
 	dir, seg, version := o.dir, o.seg, o.entry.Version
 	o.mu.Unlock()
 	s := o.store

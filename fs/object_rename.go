@@ -176,6 +176,7 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 	}
 	o.mu.Lock()
 	e := *o.present()
+	whole := !o.checked.IsZero() // what it carries is known by itself, and not by a listing
 	o.mu.Unlock()
 	e.Name, e.Shown = m.oldKey(), ""
 	opts := rename.Options{Cond: backends.Cond{Version: version, Absent: version == ""}}
@@ -201,9 +202,10 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 	case err != nil:
 		return s.fail("rename", m.oldKey(), err), false
 	}
-	if known {
+	switch {
+	case known && (f.Pending || !whole):
 		stored.Meta = &f.Meta
-	} else if stored.Meta == nil {
+	case e.Meta != nil && (whole || stored.Meta == nil):
 		stored.Meta = e.Meta
 	}
 	o.mu.Lock()

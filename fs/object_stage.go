@@ -174,12 +174,19 @@ func (o *object) unpin() {
 // letGo frees what is staged of an object that nobody has open, once the provider
 // has it.
 func (o *object) letGo() {
+	if o == nil {
+		return
+	}
+	if !o.idle() {
+		return
+	}
+	o.settled() // whoever finds nothing staged is to find this told
 	o.mu.Lock()
-	f, base := o.staged, o.base
-	if f == nil || o.handles > 0 || f.Dirty() && !o.gone {
+	if !o.idleLocked() {
 		o.mu.Unlock()
 		return
 	}
+	f, base := o.staged, o.base
 	o.present()
 	o.staged, o.base = nil, nil
 	o.mu.Unlock()
@@ -188,6 +195,17 @@ func (o *object) letGo() {
 	if base != nil {
 		base.Close()
 	}
+}
+
+// idle tells whether something is staged that nobody needs any more.
+func (o *object) idle() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.idleLocked()
+}
+
+func (o *object) idleLocked() bool {
+	return o.staged != nil && o.handles == 0 && (o.gone || !o.staged.Dirty())
 }
 
 // flush is close(2), and sync fsync(2), of what is staged.
