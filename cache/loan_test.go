@@ -172,7 +172,7 @@ func TestShortRestIsTaken(t *testing.T) {
 	})
 }
 
-// However fast a run is, it has no more than streams GETs under way.
+// However fast a run is, it has no more than mostGets under way.
 func TestStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{t: t, name: "f", size: 512 * mib}
@@ -196,8 +196,8 @@ func TestStreams(t *testing.T) {
 			synctest.Wait()
 			most = max(most, c.Stats().InFlight)
 		}
-		if most != streams {
-			t.Errorf("%d GETs were under way, want %d", most, streams)
+		if most < streams || most > mostGets {
+			t.Errorf("%d GETs were under way, want %d to %d", most, streams, mostGets)
 		}
 		close(let)
 		for off := int64(4 * mib); off < 64*mib; off += mib {

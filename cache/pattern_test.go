@@ -46,7 +46,7 @@ func TestHeadIsCheap(t *testing.T) {
 		{2, 128 * kib, 2 * mib},
 		{4, 128 * kib, 3 * mib},
 		{8, 128 * kib, 16 * mib},
-		{16, 128 * kib, 24 * mib},
+		{16, 128 * kib, 33 * mib},
 	} {
 		s := &store{t: t, name: "f", size: 1 << 30}
 		c := newCache(t, 256*mib)

@@ -13,6 +13,9 @@ const (
 	streams   = 16
 	maxWindow = 64 << 20
 
+	// mostGets bounds them while the window grows: more would wait for new connections.
+	mostGets = streams * 3 / 2
+
 	// easyWindow is how far the window grows without a stall. Beyond, only a reader
 	// that is faster than the store gets more.
 	easyWindow = 32 << 20
@@ -203,7 +206,7 @@ func (s *session) fetch(c *Cache, f *File, n, run, last int64) int64 {
 // busy tells whether as many GETs are under way as one session may have.
 func (s *session) busy() bool {
 	s.gets = slices.DeleteFunc(s.gets, func(f *fetch) bool { return f.ended })
-	return len(s.gets) >= streams
+	return len(s.gets) >= mostGets
 }
 
 // letGo gives up the blocks that the run has passed.
