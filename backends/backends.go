@@ -39,6 +39,8 @@ var (
 	ErrOffline = errors.New("unreachable")
 	// ErrNoSpace says that the store is full.
 	ErrNoSpace = errors.New("no space left")
+	// ErrQuota says that the account may not store more.
+	ErrQuota = errors.New("over quota")
 	// ErrTooLarge says that the store holds no object of that size.
 	ErrTooLarge = errors.New("too large")
 	// ErrNameTooLong says that the store holds no object of so long a name.

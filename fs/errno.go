@@ -23,6 +23,7 @@ var errnos = []struct {
 	{backends.ErrIsDir, syscall.EISDIR},
 	{backends.ErrNotDir, syscall.ENOTDIR},
 	{backends.ErrNoSpace, syscall.ENOSPC},
+	{backends.ErrQuota, syscall.EDQUOT},
 	{backends.ErrTooLarge, syscall.EFBIG},
 	{backends.ErrNameTooLong, syscall.ENAMETOOLONG},
 	{backends.ErrOffline, syscall.EHOSTUNREACH},

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"encoding/binary"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -127,7 +128,8 @@ func (o *object) sameAs(e backends.Entry) {
 type objectTable struct {
 	mu     sync.Mutex
 	byName map[string]weak.Pointer[object]
-	dirty  map[*object]struct{} // those with something staged
+	dirty  map[*object]struct{}            // those with something staged
+	moved  map[string]weak.Pointer[object] // those that took their number with them from that name
 }
 
 // objectGens numbers objects, so that no two of a process are the same to the kernel.
@@ -183,8 +185,16 @@ func (t *objectTable) remove(o *object) {
 // move gives o another name; an object that had it has none any more.
 func (t *objectTable) move(o *object, dir, seg string) {
 	t.mu.Lock()
-	if name := o.name(); t.byName[name].Value() == o {
+	name := o.name()
+	if t.byName[name].Value() == o {
 		delete(t.byName, name)
+	}
+	if o.ino == cloudIno(o.store.key, name) {
+		if t.moved == nil {
+			t.moved = make(map[string]weak.Pointer[object])
+		}
+		t.moved[name] = weak.Make(o)
+		runtime.AddCleanup(o, t.unmove, name)
 	}
 	o.mu.Lock()
 	o.dir, o.seg = dir, seg
@@ -192,6 +202,15 @@ func (t *objectTable) move(o *object, dir, seg string) {
 	old := t.putLocked(o)
 	t.mu.Unlock()
 	old.letGo()
+}
+
+// unmove forgets that an object, which is no more, was renamed from a name.
+func (t *objectTable) unmove(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w, ok := t.moved[name]; ok && w.Value() == nil {
+		delete(t.moved, name)
+	}
 }
 
 // below gives the objects in and below a folder.
@@ -273,12 +292,24 @@ func (s *store) object(dir, seg string, e *backends.Entry) *object {
 	return o
 }
 
+// create makes an object that is not in the table yet.
+func (t *objectTable) create(s *store, dir, seg string, e backends.Entry) *object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return s.newObject(dir, seg, e)
+}
+
 // newObject makes an object. The caller puts it into the table, whose lock it holds
 // or whose other users cannot know of it.
 func (s *store) newObject(dir, seg string, e backends.Entry) *object {
 	name := join(dir, seg)
 	t := &s.objects
-	o := &object{store: s, ino: cloudIno(s.key, name), gen: objectGens.Add(1), dir: dir, seg: seg, entry: e, told: e.Version, link: e.Kind == backends.Symlink, turn: make(chan struct{}, 1)}
+	gen := objectGens.Add(1)
+	ino := cloudIno(s.key, name)
+	if t.moved[name].Value() != nil {
+		ino = cloudIno(s.key, fmt.Sprint(name, "\x00", gen)) // that one has the number
+	}
+	o := &object{store: s, ino: ino, gen: gen, dir: dir, seg: seg, entry: e, told: e.Version, link: e.Kind == backends.Symlink, turn: make(chan struct{}, 1)}
 	o.entry.Name, o.entry.Shown = name, ""
 	runtime.AddCleanup(o, func(name string) {
 		t.mu.Lock()

@@ -151,6 +151,9 @@ func (n *objectNode) setDirAttr(in *fuse.SetAttrIn) syscall.Errno {
 		return 0
 	}
 	n.store.setFolderMeta(name, m)
+	if err := n.store.tree.facts.FlushFacts(context.Background()); err != nil {
+		return n.store.fail("remember", name, err)
+	}
 	return 0
 }
 

@@ -93,7 +93,7 @@ func (n *objectNode) newFile(ctx context.Context, dir, seg string, mode uint32) 
 	if err != nil {
 		return nil, s.fail("create", name, err)
 	}
-	o := s.newObject(dir, seg, backends.Entry{ModTime: m.ModTime, Meta: &m})
+	o := s.objects.create(s, dir, seg, backends.Entry{ModTime: m.ModTime, Meta: &m})
 	o.staged = staged
 	o.opened.Store(true)
 	s.objects.put(o)

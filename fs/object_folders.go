@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -44,11 +45,15 @@ const maxMarkers = 10_000
 func (t *folderTable) identity(volume, name string) fusefs.StableAttr {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	id := cache.NewID(volume, name, "")
+	number := name
+	if n := t.gens[name]; n > 0 {
+		number = fmt.Sprint(name, "\x00", n)
+	}
+	id := cache.NewID(volume, number, "")
 	return fusefs.StableAttr{
 		Mode: syscall.S_IFDIR,
-		Ino:  cloudIno(volume, name),
-		Gen:  binary.LittleEndian.Uint64(id[8:]) + t.gens[name],
+		Ino:  cloudIno(volume, number),
+		Gen:  binary.LittleEndian.Uint64(id[8:]),
 	}
 }
 

@@ -47,7 +47,8 @@ func (n *objectNode) Unlink(ctx context.Context, name string) syscall.Errno {
 	if errno := n.store.remove(ctx, n.store.object(dir, e.Name, &e)); errno != 0 {
 		return errno
 	}
-	return n.store.keepFolder(ctx, dir)
+	n.store.keepFolder(ctx, dir)
+	return 0
 }
 
 // remove removes an object here and at the provider. Who has it open goes on.
@@ -116,7 +117,11 @@ func (s *store) forget(o *object) {
 	}
 	s.tree.carrier.drop(s, dir, seg)
 	s.tree.facts.DropFact(s.key, dir, seg)
-	s.tree.names.Remove(s.dirKey(dir), o.label())
+	label := o.label()
+	if e, state := s.tree.names.Lookup(s.dirKey(dir), label); state == cache.Present && e.Kind == backends.Dir {
+		label = sdpath.EscapeTwin(seg) // the folder beside it has the name
+	}
+	s.tree.names.Remove(s.dirKey(dir), label)
 	s.objects.remove(o)
 	s.touch(dir)
 }
@@ -185,7 +190,8 @@ func (n *objectNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 		return s.fail("rmdir", key, err)
 	}
 	s.dropFolder(dir, seg, name)
-	return s.keepFolder(ctx, dir)
+	s.keepFolder(ctx, dir)
+	return 0
 }
 
 // dropFolder forgets a folder that is no more.
@@ -216,31 +222,38 @@ func (n *objectNode) segment(shown string) (string, syscall.Errno) {
 }
 
 // keepFolder makes a folder last that has just lost something: in many stores a
-// folder ends with its last entry.
-func (s *store) keepFolder(ctx context.Context, dir string) syscall.Errno {
+// folder ends with its last entry. What was asked for is done by then, so that it can
+// only be logged if this fails.
+func (s *store) keepFolder(ctx context.Context, dir string) {
 	maker, ok := s.backend.(backends.DirMaker)
 	if !ok || dir == "" || s.folders.marked(dir) || len(s.objects.unsentBelow(dir)) > 0 {
-		return 0
+		return
 	}
 	switch s.tree.names.Occupied(s.dirKey(dir)) {
 	case cache.Present:
-		return 0
+		return
 	case cache.Unknown:
 		some := errors.New("not empty")
 		err := s.backend.List(ctx, dir, func([]backends.Entry) error { return some })
 		switch {
 		case err == some:
-			return 0
+			return
 		case err == nil: // only its marker
 			s.folders.mark(dir, true)
-			return 0
+			return
 		case !missing(err):
-			return s.fail("list", dir, err)
+			s.tree.log.Warn("the folder may have ended with its last entry", "path", s.uri+dir, "err", err)
+			return
 		}
 	}
-	if err := maker.Mkdir(ctx, dir); err != nil && !errors.Is(err, iofs.ErrExist) {
-		return s.fail("keep the empty folder", dir, err)
+	err := maker.Mkdir(ctx, dir)
+	switch parent, _ := splitName(dir); {
+	case err == nil:
+		s.folders.mark(dir, true)
+	case errors.Is(err, iofs.ErrExist): // a file of its name lies beside it, and has that to itself now
+		s.tree.names.Invalidate(s.dirKey(parent))
+	default:
+		s.tree.names.Invalidate(s.dirKey(parent))
+		s.tree.log.Warn("the folder has ended with its last entry", "path", s.uri+dir, "err", err)
 	}
-	s.folders.mark(dir, true)
-	return 0
 }

@@ -67,7 +67,8 @@ func (n *objectNode) Rename(ctx context.Context, oldName string, newParent fusef
 	if errno != 0 {
 		return errno
 	}
-	return n.store.keepFolder(ctx, dir)
+	n.store.keepFolder(ctx, dir)
+	return 0
 }
 
 // move is one rename within a store.
@@ -114,11 +115,15 @@ func (m *move) file(ctx context.Context, o *object) syscall.Errno {
 	defer o.unpin()
 	// What is known of the new name may be out of date: the provider says so, and then
 	// it is looked at again.
-	for tries := 3; ; tries-- {
+	for last, tried := "", false; ; tried = true {
 		e, exists, errno := m.target(ctx)
 		if errno != 0 {
 			return errno
 		}
+		if tried && e.Version == last {
+			return s.fail("rename", m.newKey(), errRefused)
+		}
+		last = e.Version
 		if exists && e.Kind == backends.Dir {
 			return syscall.EISDIR
 		}
@@ -129,7 +134,7 @@ func (m *move) file(ctx context.Context, o *object) syscall.Errno {
 			}
 		}
 		errno, stale := m.replace(ctx, o, replaced, e.Version)
-		if !stale || tries == 0 {
+		if !stale {
 			return errno
 		}
 		s.tree.names.Invalidate(s.dirKey(m.newDir))
@@ -220,6 +225,9 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 	}
 	return 0, false
 }
+
+// errRefused says that a store refused a condition that holds.
+var errRefused = errors.New("the store says that the new name has changed, but it has not")
 
 // stagedFile renames what the provider has nothing of. It tells whether that is done;
 // else the provider has got it meanwhile.

@@ -77,6 +77,15 @@ func (o *object) stageNow(ctx context.Context) (*staging.File, syscall.Errno) {
 	if errno != 0 {
 		return nil, errno
 	}
+	f, errno := o.stageWith(m)
+	if errno == 0 {
+		o.store.objects.hold(o, true)
+	}
+	return f, errno
+}
+
+// stageWith makes the staging file of what carries m so far.
+func (o *object) stageWith(m backends.Meta) (*staging.File, syscall.Errno) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.gone {
@@ -93,7 +102,6 @@ func (o *object) stageNow(ctx context.Context) (*staging.File, syscall.Errno) {
 		return nil, o.store.fail("stage", name, err)
 	}
 	o.staged, o.base = f, reader
-	o.store.objects.hold(o, true)
 	return f, 0
 }
 
@@ -283,57 +291,5 @@ func (o *object) settled() {
 	s.tree.names.Put(s.dirKey(dir), o.shown())
 	if worthKeeping(e.Meta) {
 		s.remember(dir, seg, e.Version, fact{Meta: *e.Meta})
-	}
-}
-
-// committed is told of what was uploaded behind everybody's back.
-func (t *tree) committed(volume, name string, e backends.Entry) {
-	if s := t.volumes.known(volume); s != nil {
-		if o := s.objects.find(name); o != nil {
-			o.settled()
-			o.letGo()
-			return
-		}
-		dir, seg := splitName(name)
-		e.Name = seg
-		s.tree.names.Invalidate(s.dirKey(dir))
-	}
-}
-
-// conflicted is told of what could not be put under its name, because somebody else
-// had changed that: it lies under another name now.
-func (t *tree) conflicted(volume, name, copy string) {
-	s := t.volumes.known(volume)
-	if s == nil {
-		return
-	}
-	t.log.Warn("changed by somebody else too; ours is kept beside it", "path", s.uri+name, "ours", s.uri+copy)
-	for _, n := range []string{name, copy} {
-		dir, _ := splitName(n)
-		t.names.Invalidate(s.dirKey(dir))
-	}
-	if o := s.objects.find(name); o != nil {
-		o.changed()
-		o.letGo()
-	}
-}
-
-// adoptRecovered shows what a former process was to upload and could not yet.
-func (s *store) adoptRecovered() {
-	if s.tree.staging == nil {
-		return
-	}
-	for _, f := range s.tree.recovered[s.key] {
-		dir, seg := splitName(f.Name())
-		e, _ := f.Entry()
-		if e.Version == "" {
-			e = backends.Entry{ModTime: f.ModTime()}
-		}
-		m := f.Meta()
-		e.Meta = &m
-		o := s.newObject(dir, seg, e)
-		o.staged = f
-		s.objects.put(o)
-		s.objects.hold(o, true)
 	}
 }

@@ -32,7 +32,7 @@ type tree struct {
 	log                  *slog.Logger
 
 	volumes   volumeTable
-	recovered map[string][]*staging.File // by volume: what a former process left to be sent
+	recovered *recovered // what a former process left to be sent
 }
 
 func newTree(cfg *Config) (*tree, error) {
@@ -61,12 +61,11 @@ func newTree(cfg *Config) (*tree, error) {
 		t.facts = forgetful{}
 	}
 	t.carrier = newCarrier(t)
+	var left []*staging.File
 	if t.staging != nil {
-		t.recovered = make(map[string][]*staging.File)
-		for _, f := range t.staging.Recovered() {
-			t.recovered[f.Volume()] = append(t.recovered[f.Volume()], f)
-		}
+		left = t.staging.Recovered()
 	}
+	t.recovered = newRecovered(left)
 	return t, nil
 }
 

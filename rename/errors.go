@@ -49,7 +49,7 @@ func Holds(err error) bool {
 func sure(err error) bool {
 	for _, refusal := range []error{
 		backends.ErrChanged, iofs.ErrExist, iofs.ErrNotExist, iofs.ErrPermission, errors.ErrUnsupported, iofs.ErrInvalid,
-		backends.ErrIsDir, backends.ErrNotDir, backends.ErrNoSpace, backends.ErrTooLarge, backends.ErrNameTooLong,
+		backends.ErrIsDir, backends.ErrNotDir, backends.ErrNoSpace, backends.ErrQuota, backends.ErrTooLarge, backends.ErrNameTooLong,
 	} {
 		if errors.Is(err, refusal) {
 			return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)

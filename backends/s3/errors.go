@@ -74,7 +74,7 @@ var codes = map[string]struct {
 	"KeyTooLongError":            {backends.ErrNameTooLong, ""},
 	"KeyTooLong":                 {backends.ErrNameTooLong, ""},
 	"NoSuchUpload":               {backends.ErrNoUpload, ""},
-	"QuotaExceeded":              {backends.ErrNoSpace, ""},
+	"QuotaExceeded":              {backends.ErrQuota, ""},
 	"XMinioStorageFull":          {backends.ErrNoSpace, ""},
 	"NotImplemented":             {errors.ErrUnsupported, ""},
 	"SlowDown":                   {backends.ErrOffline, "too many requests"},

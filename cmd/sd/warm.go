@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,11 +12,13 @@ import (
 const (
 	warmVolumes     = 16 // asked at a time
 	warmConnections = 2  // to each: a first look at a file sends two requests at once
+
+	// warmWait is how long a mount waits for that before it says that it is ready.
+	warmWait = 150 * time.Millisecond
 )
 
 // warmUp asks each volume for its root, so that connections, credentials and the region
-// are there before the first use. Nobody waits for it, and what fails shows in the
-// volume's health.
+// are there before the first use. What fails shows in the volume's health.
 func (s *server) warmUp(ctx context.Context) {
 	volumes, err := s.places.resolver.Volumes(ctx, "")
 	if err != nil {
