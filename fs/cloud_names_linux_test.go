@@ -96,6 +96,14 @@ func TestOddKeysOnAVolume(t *testing.T) {
 		t.Fatalf("%d files are shown for %d keys", len(place), len(keys))
 	}
 	for i, key := range keys {
+		// A file beside a folder gets the plain name when the folder ends with its last entry.
+		if _, err := os.Lstat(place[key]); err != nil {
+			for _, p := range shownFiles(t, c.at("")) {
+				if uriOf(t, p) == "s3://bucket/"+key {
+					place[key] = p
+				}
+			}
+		}
 		switch i % 3 {
 		case 0: // renamed to a plain name
 			must(t, os.Rename(place[key], c.at(fmt.Sprint("renamed-", i))))

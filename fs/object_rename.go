@@ -121,7 +121,7 @@ func (m *move) file(ctx context.Context, o *object) syscall.Errno {
 			return errno
 		}
 		if tried && e.Version == last {
-			return s.fail("rename", m.newKey(), errRefused)
+			return syscall.ESTALE // it says so without reason
 		}
 		last = e.Version
 		if exists && e.Kind == backends.Dir {
@@ -225,9 +225,6 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 	}
 	return 0, false
 }
-
-// errRefused says that a store refused a condition that holds.
-var errRefused = errors.New("the store says that the new name has changed, but it has not")
 
 // stagedFile renames what the provider has nothing of. It tells whether that is done;
 // else the provider has got it meanwhile.

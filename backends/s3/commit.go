@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"sd/backends"
 	"sd/backends/internal/rest"
@@ -47,7 +46,7 @@ func (u *upload) commit(ctx context.Context, parts []backends.Part, c backends.C
 	if err != nil {
 		return u.committed(ctx, size, conditional(err, c))
 	}
-	call, err := u.b.rest.Begin(ctx, "COMPLETE", rest.Work, time.Minute+grace(size/8))
+	call, err := u.b.rest.Begin(ctx, "COMPLETE", rest.Work, grace(size))
 	if err != nil {
 		return backends.Entry{}, err
 	}

@@ -154,7 +154,8 @@ func (b *Backend) delete(ctx context.Context, key, version string) error {
 	if call.Attempts() < 2 || !errors.Is(err, backends.ErrChanged) && !errors.Is(err, iofs.ErrNotExist) {
 		return err
 	}
-	if _, gone := b.head(ctx, key, ""); errors.Is(gone, iofs.ErrNotExist) {
+	// look tells of a folder's marker, too, which is no file.
+	if _, marker, gone := b.look(ctx, key, ""); errors.Is(gone, iofs.ErrNotExist) && marker == nil {
 		return nil
 	}
 	return err
