@@ -70,7 +70,7 @@ func TestOddKeysOnAVolume(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	c := newCloud(t, mounttest.Options{MetadataTTL: 40 * time.Millisecond}, testserver.Gofakes3)
-	keys := oddKeys(rand.New(rand.NewPCG(seed, 3)), 300)
+	keys := oddKeys(rand.New(rand.NewPCG(seed, 3)), 120)
 	must(t, c.server.Fill(t.Context(), c.name, len(keys), func(i int) (string, []byte) { return keys[i], []byte("content of " + keys[i]) }))
 
 	place := map[string]string{}
