@@ -45,7 +45,10 @@ func (f *File) Flush(ctx context.Context) error {
 // bytes stay on the local disk after Close, are listed by Pending with err, and are
 // uploaded when that becomes possible.
 func (f *File) Keep(err error) {
-	if !f.Dirty() {
+	f.mu.Lock()
+	noted := err == nil && f.ackSeq >= f.seq
+	f.mu.Unlock()
+	if noted || !f.Dirty() {
 		return
 	}
 	if failed := f.acknowledge(err); failed != nil {
