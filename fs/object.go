@@ -196,12 +196,22 @@ func (t *objectTable) move(o *object, dir, seg string) {
 		t.moved[name] = weak.Make(o)
 		runtime.AddCleanup(o, t.unmove, name)
 	}
+	runtime.AddCleanup(o, t.forget, join(dir, seg))
 	o.mu.Lock()
 	o.dir, o.seg = dir, seg
 	o.mu.Unlock()
 	old := t.putLocked(o)
 	t.mu.Unlock()
 	old.letGo()
+}
+
+// forget takes off a name what is no more.
+func (t *objectTable) forget(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w, ok := t.byName[name]; ok && w.Value() == nil {
+		delete(t.byName, name)
+	}
 }
 
 // unmove forgets that an object, which is no more, was renamed from a name.
@@ -229,9 +239,10 @@ func (t *objectTable) below(dir string) []*object {
 }
 
 // hold keeps o as long as it has something staged.
-func (t *objectTable) hold(o *object, staged bool) {
+func (t *objectTable) hold(o *object) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	staged := o.stagedFile() != nil
 	if t.dirty == nil {
 		t.dirty = make(map[*object]struct{})
 	}
@@ -311,13 +322,7 @@ func (s *store) newObject(dir, seg string, e backends.Entry) *object {
 	}
 	o := &object{store: s, ino: ino, gen: gen, dir: dir, seg: seg, entry: e, told: e.Version, link: e.Kind == backends.Symlink, turn: make(chan struct{}, 1)}
 	o.entry.Name, o.entry.Shown = name, ""
-	runtime.AddCleanup(o, func(name string) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if w, ok := t.byName[name]; ok && w.Value() == nil {
-			delete(t.byName, name)
-		}
-	}, name)
+	runtime.AddCleanup(o, t.forget, name)
 	return o
 }
 

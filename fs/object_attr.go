@@ -206,6 +206,11 @@ func (o *object) setAttr(ctx context.Context, byHandle bool, in *fuse.SetAttrIn)
 // change changes what an object carries. Where something of it is staged the next
 // commit takes it along; else it is remembered at once and the provider told soon.
 func (o *object) change(ctx context.Context, do func(*backends.Meta)) syscall.Errno {
+	name := o.name()
+	if errno := o.store.moving.enter(ctx, name); errno != 0 {
+		return errno
+	}
+	defer o.store.moving.leave(name)
 	if !o.take(ctx) {
 		return syscall.EINTR
 	}
@@ -213,7 +218,7 @@ func (o *object) change(ctx context.Context, do func(*backends.Meta)) syscall.Er
 	o.pin()
 	defer o.unpin()
 	o.mu.Lock()
-	staged, gone, alone := o.staged, o.gone, o.handles == 1
+	staged, gone, alone := o.staged, o.gone, o.writers == 0
 	o.mu.Unlock()
 	if staged != nil {
 		staged.SetMeta(do)

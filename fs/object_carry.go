@@ -31,6 +31,7 @@ type carriedName struct {
 type carried struct {
 	timer *time.Timer
 	tries int
+	asked int // how often; it goes up with each change
 }
 
 // How long a change waits for others, and how long after a failure it is tried again.
@@ -73,6 +74,7 @@ func (c *carrier) in(name carriedName, wait time.Duration) {
 	}
 	p := c.pending[name]
 	if p != nil {
+		p.asked++
 		p.timer.Reset(wait)
 		return
 	}
@@ -120,6 +122,12 @@ func (c *carrier) drop(s *store, dir, seg string) {
 
 // carry does it, and again later where the provider cannot be asked.
 func (c *carrier) carry(ctx context.Context, name carriedName) error {
+	c.mu.Lock()
+	asked := 0
+	if p := c.pending[name]; p != nil {
+		asked = p.asked
+	}
+	c.mu.Unlock()
 	err := name.store.carry(ctx, name.dir, name.seg)
 	if err != nil && !outdated(err) && !errors.Is(err, errors.ErrUnsupported) {
 		c.mu.Lock()
@@ -134,20 +142,30 @@ func (c *carrier) carry(ctx context.Context, name carriedName) error {
 		c.in(name, wait)
 		return err
 	}
-	c.drop(name.store, name.dir, name.seg)
+	c.mu.Lock()
+	p := c.pending[name]
+	again := p != nil && p.asked != asked // changed once more meanwhile
+	c.mu.Unlock()
+	if !again {
+		c.drop(name.store, name.dir, name.seg)
+	}
 	return nil
 }
 
 // carry gives an object at the provider the metadata that is remembered for it.
 func (s *store) carry(ctx context.Context, dir, seg string) error {
-	copier, ok := s.backend.(backends.Copier)
+	copier, ok := s.backend().(backends.Copier)
 	if !ok {
 		return errors.ErrUnsupported // it is remembered here
 	}
 	name := join(dir, seg)
+	if errno := s.moving.enter(ctx, name); errno != 0 {
+		return ctx.Err()
+	}
+	defer s.moving.leave(name)
 	o := s.objects.find(name)
 	if o == nil {
-		e, err := s.backend.Stat(ctx, name)
+		e, err := s.backend().Stat(ctx, name)
 		if err != nil || e.Kind == backends.Dir {
 			return err
 		}
@@ -186,10 +204,21 @@ func (s *store) carry(ctx context.Context, dir, seg string) error {
 
 // drain carries all that is pending, and gives up when ctx ends.
 func (c *carrier) drain(ctx context.Context) error {
+	return c.drainOf(ctx, func(carriedName) bool { return true })
+}
+
+// drainBelow carries what is pending in and below a folder.
+func (c *carrier) drainBelow(ctx context.Context, s *store, dir string) error {
+	return c.drainOf(ctx, func(n carriedName) bool { return n.store == s && within(n.dir, dir) })
+}
+
+func (c *carrier) drainOf(ctx context.Context, wanted func(carriedName) bool) error {
 	c.mu.Lock()
 	names := make([]carriedName, 0, len(c.pending))
 	for name := range c.pending {
-		names = append(names, name)
+		if wanted(name) {
+			names = append(names, name)
+		}
 	}
 	c.mu.Unlock()
 	var failed error

@@ -89,7 +89,7 @@ func (n *objectNode) newFile(ctx context.Context, dir, seg string, mode uint32) 
 	s := n.store
 	m := n.newMeta(ctx, mode)
 	name := join(dir, seg)
-	staged, err := s.tree.staging.Create(s.key, name, s.backend, nil, m)
+	staged, err := s.tree.staging.Create(s.key, name, s.backend(), nil, m)
 	if err != nil {
 		return nil, s.fail("create", name, err)
 	}
@@ -97,7 +97,7 @@ func (n *objectNode) newFile(ctx context.Context, dir, seg string, mode uint32) 
 	o.staged = staged
 	o.opened.Store(true)
 	s.objects.put(o)
-	s.objects.hold(o, true)
+	s.objects.hold(o)
 	s.tree.names.Put(s.dirKey(dir), o.shown())
 	s.touch(dir)
 	return o, 0
@@ -150,7 +150,7 @@ func (n *objectNode) Mkdir(ctx context.Context, name string, mode uint32, out *f
 	}
 	defer n.store.moving.leave(join(dir, seg))
 	s := n.store
-	maker, ok := s.backend.(backends.DirMaker)
+	maker, ok := s.backend().(backends.DirMaker)
 	if !ok {
 		return nil, syscall.ENOTSUP
 	}
@@ -194,7 +194,7 @@ func (n *objectNode) Symlink(ctx context.Context, target, name string, out *fuse
 	s := n.store
 	m := n.newMeta(ctx, linkMode)
 	m.Mode, m.LinkTarget = syscall.S_IFLNK|linkMode, target
-	e, err := s.backend.(backends.Putter).Put(ctx, join(dir, seg), strings.NewReader(target), int64(len(target)), m, backends.Cond{Absent: true})
+	e, err := s.backend().(backends.Putter).Put(ctx, join(dir, seg), strings.NewReader(target), int64(len(target)), m, backends.Cond{Absent: true})
 	if err != nil {
 		if errors.Is(err, iofs.ErrExist) {
 			s.tree.names.Invalidate(s.dirKey(dir))

@@ -65,7 +65,7 @@ func (n *objectNode) list(dir string) *cache.DirReader {
 	source := cache.Source{
 		List: func(ctx context.Context, yield func([]backends.Entry) error) error {
 			s.showUnsent(dir)
-			err := s.backend.List(ctx, dir, func(page []backends.Entry) error {
+			err := s.backend().List(ctx, dir, func(page []backends.Entry) error {
 				return yield(s.show(ctx, dir, page))
 			})
 			if missing(err) && len(s.objects.unsent(dir)) > 0 {
@@ -78,7 +78,7 @@ func (n *objectNode) list(dir string) *cache.DirReader {
 			return s.show(context.Background(), dir, page)
 		},
 	}
-	if w, ok := s.backend.(backends.Walker); ok {
+	if w, ok := s.backend().(backends.Walker); ok {
 		source.Walk = w.Walk
 	}
 	return s.tree.names.OpenFrom(s.dirKey(dir), source)

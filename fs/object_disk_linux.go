@@ -29,7 +29,7 @@ func (f *objectFile) passed() (fusefs.FileHandle, syscall.Errno) {
 	o := f.obj
 	disk := f.onDisk()
 	o.mu.Lock()
-	may, must := o.passing > 0 || o.handles == 1, o.passing > 0
+	may, must := o.staged == nil && (o.passing > 0 || o.handles == 1), o.passing > 0
 	if disk != nil && may {
 		o.passing++
 		f.disk = disk

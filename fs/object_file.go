@@ -193,17 +193,16 @@ func (f *objectFile) Release(ctx context.Context) syscall.Errno {
 	}
 	o := f.obj
 	o.mu.Lock()
-	o.handles--
 	if f.writes {
 		o.writers--
 	}
-	staged, last, gone, failed := o.staged, o.handles == 0, o.gone, o.failed
 	o.mu.Unlock()
-	if staged != nil && last && !gone && staged.Dirty() && o.take(context.Background()) {
-		staged.Keep(failed)
-		o.done()
+	// While a folder above is being renamed nothing of it is sent; and who renames the
+	// file itself has it pinned.
+	if name := o.name(); f.writes && o.store.moving.enter(context.Background(), name) == 0 {
+		defer o.store.moving.leave(name)
 	}
-	o.letGo()
+	o.unpin()
 	return 0
 }
 
@@ -240,15 +239,7 @@ func (o *object) truncate(ctx context.Context, size int64, durable bool) syscall
 	if !durable {
 		return 0
 	}
-	if errno = o.flush(ctx); errno != 0 {
-		o.mu.Lock()
-		last := o.handles == 1
-		o.mu.Unlock()
-		if last && staged.Dirty() {
-			staged.Keep(o.failed)
-		}
-	}
-	return errno
+	return o.flush(ctx)
 }
 
 // Modes of fallocate(2).
@@ -291,7 +282,7 @@ func (f *objectFile) Allocate(ctx context.Context, off, n uint64, mode uint32) s
 
 // writable tells whether the files of the volume can be written.
 func (s *store) writable() bool {
-	_, ok := s.backend.(backends.Putter)
+	_, ok := s.backend().(backends.Putter)
 	return ok && !s.tree.readOnly && s.tree.staging != nil
 }
 

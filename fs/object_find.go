@@ -114,8 +114,8 @@ func (n *objectNode) findListed(ctx context.Context, dir, name string, toEnd boo
 // stat asks the provider for a name, and adds what is remembered of it. A name that
 // is a file and a folder is the folder, as in listings.
 func (s *store) stat(ctx context.Context, name string) (backends.Entry, error) {
-	stat := s.backend.Stat
-	if d, ok := s.backend.(backends.DirStater); ok {
+	stat := s.backend().Stat
+	if d, ok := s.backend().(backends.DirStater); ok {
 		stat = d.StatDir
 	}
 	e, err := stat(ctx, name)
@@ -177,7 +177,7 @@ func (o *object) shown() backends.Entry {
 func (o *object) changed() syscall.Errno {
 	dir, seg, _ := o.place()
 	o.store.tree.names.Invalidate(o.store.dirKey(dir))
-	if o.store.objects.find(join(dir, seg)) == o {
+	if o.store.objects.find(join(dir, seg)) == o && !o.unsent() {
 		o.store.objects.remove(o)
 	}
 	return syscall.ESTALE

@@ -33,7 +33,8 @@ func within(name, dir string) bool {
 // folderTable knows of folders what no listing tells. Safe for concurrent use.
 type folderTable struct {
 	mu      sync.Mutex
-	gens    map[string]uint64 // how often a folder has left that name
+	lefts   uint64            // how often a folder has left a name
+	gens    map[string]uint64 // and when it last left that one
 	markers map[string]bool   // those that last without any entry
 }
 
@@ -64,7 +65,11 @@ func (t *folderTable) left(name string) {
 	if t.gens == nil {
 		t.gens = make(map[string]uint64)
 	}
-	t.gens[name]++
+	if len(t.gens) >= maxMarkers { // numbers of long ago are of no use to anybody
+		clear(t.gens)
+	}
+	t.lefts++
+	t.gens[name] = t.lefts
 }
 
 // mark notes whether a folder has a marker.

@@ -62,7 +62,7 @@ func (s *store) remove(ctx context.Context, o *object) syscall.Errno {
 		return syscall.ESTALE
 	}
 	name := join(dir, seg)
-	remover, ok := s.backend.(backends.Remover)
+	remover, ok := s.backend().(backends.Remover)
 	if !ok {
 		return syscall.ENOTSUP
 	}
@@ -105,8 +105,7 @@ func (s *store) removeSent(ctx context.Context, remover backends.Remover, name s
 // tried tells whether something of a file that the provider is not known to have may
 // have reached it all the same.
 func tried(f *staging.File) bool {
-	state, _ := f.State()
-	return state != "dirty"
+	return f.Tried()
 }
 
 // forget notes that an object has lost its name.
@@ -121,8 +120,8 @@ func (s *store) forget(o *object) {
 	if e, state := s.tree.names.Lookup(s.dirKey(dir), label); state == cache.Present && e.Kind == backends.Dir {
 		label = sdpath.EscapeTwin(seg) // the folder beside it has the name
 	}
+	s.objects.remove(o) // first: see settled
 	s.tree.names.Remove(s.dirKey(dir), label)
-	s.objects.remove(o)
 	s.touch(dir)
 }
 
@@ -148,7 +147,7 @@ func (o *object) detach(ctx context.Context) syscall.Errno {
 	if errno != 0 {
 		return errno
 	}
-	if err := f.Absorb(ctx); err != nil && !outdated(err) {
+	if err := f.Absorb(ctx); err != nil && !outdated(err) && !errors.Is(err, backends.ErrNoSpace) {
 		return o.store.fail("unlink", o.name(), err)
 	}
 	return 0
@@ -175,7 +174,7 @@ func (n *objectNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 	}
 	defer n.store.moving.leave(key)
 	s := n.store
-	maker, ok := s.backend.(backends.DirMaker)
+	maker, ok := s.backend().(backends.DirMaker)
 	if !ok {
 		return syscall.ENOTSUP
 	}
@@ -225,7 +224,7 @@ func (n *objectNode) segment(shown string) (string, syscall.Errno) {
 // folder ends with its last entry. What was asked for is done by then, so that it can
 // only be logged if this fails.
 func (s *store) keepFolder(ctx context.Context, dir string) {
-	maker, ok := s.backend.(backends.DirMaker)
+	maker, ok := s.backend().(backends.DirMaker)
 	if !ok || dir == "" || s.folders.marked(dir) || len(s.objects.unsentBelow(dir)) > 0 {
 		return
 	}
@@ -234,7 +233,7 @@ func (s *store) keepFolder(ctx context.Context, dir string) {
 		return
 	case cache.Unknown:
 		some := errors.New("not empty")
-		err := s.backend.List(ctx, dir, func([]backends.Entry) error { return some })
+		err := s.backend().List(ctx, dir, func([]backends.Entry) error { return some })
 		switch {
 		case err == some:
 			return

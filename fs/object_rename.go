@@ -159,6 +159,11 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 			return errno, false
 		}
 	}
+	if replaced != nil {
+		replaced.mu.Lock()
+		version = replaced.present().Version
+		replaced.mu.Unlock()
+	}
 	if f := o.stagedFile(); f != nil && f.Dirty() {
 		done, errno := m.stagedFile(ctx, f, replaced, version)
 		if done {
@@ -175,6 +180,8 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 		if errno := replaced.commitNow(ctx); errno != 0 {
 			return errno, false
 		}
+	}
+	if replaced != nil {
 		replaced.mu.Lock()
 		version = replaced.present().Version
 		replaced.mu.Unlock()
@@ -189,12 +196,12 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 	if known && f.Pending {
 		opts.Meta = &f.Meta
 	}
-	stored, err := s.tree.renames.File(ctx, s.key, s.backend, e, m.newKey(), opts)
+	stored, err := s.tree.renames.File(ctx, s.key, s.backend(), e, m.newKey(), opts)
 	switch {
 	case err != nil && rename.Holds(err): // something is still under the old name
 		s.tree.log.Warn("renamed, but not wholly", "path", s.uri+m.oldKey(), "err", err)
 	case errors.Is(err, iofs.ErrExist) || errors.Is(err, backends.ErrChanged):
-		if now, err := s.backend.Stat(ctx, m.oldKey()); outdated(err) || err == nil && now.Version != e.Version {
+		if now, err := s.backend().Stat(ctx, m.oldKey()); outdated(err) || err == nil && now.Version != e.Version {
 			return o.changed(), false // it is the source that has changed
 		}
 		if m.noReplace {
@@ -230,7 +237,7 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 // else the provider has got it meanwhile.
 func (m *move) stagedFile(ctx context.Context, f *staging.File, replaced *object, version string) (done bool, errno syscall.Errno) {
 	var over *staging.File
-	if replaced != nil && replaced.unsent() {
+	if replaced != nil {
 		over = replaced.stagedFile()
 	}
 	cond := backends.Cond{Version: version, Absent: version == ""}
@@ -272,6 +279,9 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 	case exists && e.Kind != backends.Dir:
 		return syscall.ENOTDIR
 	}
+	if err := s.tree.carrier.drainBelow(ctx, s, from); err != nil {
+		return s.fail("rename", from, err)
+	}
 	if errno := s.moving.begin(ctx, from, to); errno != 0 {
 		return errno
 	}
@@ -282,7 +292,7 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 	if errno := s.sendBelow(ctx, from); errno != 0 {
 		return errno
 	}
-	err := s.tree.renames.Dir(ctx, s.key, s.backend, from, to, nil)
+	err := s.tree.renames.Dir(ctx, s.key, s.backend(), from, to, nil)
 	s.tree.names.InvalidateTree(s.key, from)
 	s.tree.names.InvalidateTree(s.key, to)
 	switch {
@@ -313,7 +323,7 @@ func (s *store) emptyFolder(ctx context.Context, name string) syscall.Errno {
 		return syscall.ENOTEMPTY
 	}
 	some := errors.New("not empty")
-	err := s.backend.List(ctx, name, func([]backends.Entry) error { return some })
+	err := s.backend().List(ctx, name, func([]backends.Entry) error { return some })
 	switch {
 	case err == some:
 		s.tree.names.Invalidate(s.dirKey(name))
@@ -351,10 +361,13 @@ func (s *store) moved(ctx context.Context, from, to string) {
 			continue
 		}
 		name := join(newDir, seg) // whose copy may have another version
-		e, err := s.backend.Stat(ctx, name)
+		e, err := s.backend().Stat(ctx, name)
 		if err != nil {
 			s.tree.log.Warn("cannot follow the renamed folder", "path", s.uri+name, "err", err)
-			continue
+			o.mu.Lock()
+			e = *o.present() // a copy mostly has the version of its source
+			o.mu.Unlock()
+			e.Name = name
 		}
 		o.mu.Lock()
 		if staged != nil {

@@ -40,7 +40,7 @@ func (o *object) verify(ctx context.Context, within time.Duration) syscall.Errno
 	if fresh {
 		return 0
 	}
-	e, err := o.store.backend.Stat(ctx, name)
+	e, err := o.store.backend().Stat(ctx, name)
 	if outdated(err) || err == nil && e.Version != version {
 		return o.changed()
 	}
@@ -79,7 +79,7 @@ func (o *object) stageNow(ctx context.Context) (*staging.File, syscall.Errno) {
 	}
 	f, errno := o.stageWith(m)
 	if errno == 0 {
-		o.store.objects.hold(o, true)
+		o.store.objects.hold(o)
 	}
 	return f, errno
 }
@@ -96,7 +96,7 @@ func (o *object) stageWith(m backends.Meta) (*staging.File, syscall.Errno) {
 	base := &staging.Base{Entry: o.entry, Read: func(ctx context.Context, p []byte, off int64) (int, error) {
 		return readFull(ctx, reader, p, off)
 	}}
-	f, err := o.store.tree.staging.Create(o.store.key, name, o.store.backend, base, m)
+	f, err := o.store.tree.staging.Create(o.store.key, name, o.store.backend(), base, m)
 	if err != nil {
 		reader.Close()
 		return nil, o.store.fail("stage", name, err)
@@ -120,7 +120,7 @@ func (o *object) reader() *cache.Reader { return o.store.tree.cache.Open(o.file(
 
 // file says how the present bytes of o are fetched. o.mu is held.
 func (o *object) file() cache.File {
-	name, version, content := join(o.dir, o.seg), o.entry.Version, o.content
+	name, version, content, whole := join(o.dir, o.seg), o.entry.Version, o.content, o.entry.Size
 	return cache.File{
 		ID:   cache.NewID(o.store.key, name, version),
 		Size: o.entry.Size,
@@ -131,8 +131,8 @@ func (o *object) file() cache.File {
 				at, v = join(o.dir, o.seg), o.entry.Version
 			}
 			o.mu.Unlock()
-			body, e, err := o.store.backend.Get(ctx, at, v, off, size)
-			if err == nil && !o.noticed(&e) {
+			body, e, err := o.store.backend().Get(ctx, at, v, off, size)
+			if err == nil && (e.Size != whole || !o.noticed(&e)) {
 				body.Close()
 				err = &iofs.PathError{Op: "get", Path: at, Err: backends.ErrChanged}
 			}
@@ -175,7 +175,11 @@ func (o *object) pin() {
 func (o *object) unpin() {
 	o.mu.Lock()
 	o.handles--
+	staged, last, failed := o.staged, o.handles == 0, o.failed
 	o.mu.Unlock()
+	if last && staged != nil && staged.Dirty() {
+		staged.Keep(failed) // nobody will close it again
+	}
 	o.letGo()
 }
 
@@ -198,7 +202,7 @@ func (o *object) letGo() {
 	o.present()
 	o.staged, o.base = nil, nil
 	o.mu.Unlock()
-	o.store.objects.hold(o, false)
+	o.store.objects.hold(o)
 	f.Close()
 	if base != nil {
 		base.Close()
@@ -234,7 +238,7 @@ func (o *object) sync(ctx context.Context) syscall.Errno {
 // commit sends what is staged, but while it or a folder above is being renamed: then
 // it is sent to where it is afterwards.
 func (o *object) commit(ctx context.Context, how func(*staging.File, context.Context) error) syscall.Errno {
-	if f := o.stagedFile(); f == nil || !f.Dirty() {
+	if f := o.stagedFile(); f == nil || !f.Dirty() && !f.Lost() {
 		return 0
 	}
 	name := o.name()
@@ -258,9 +262,15 @@ func (o *object) send(ctx context.Context, how func(*staging.File, context.Conte
 	o.pin()
 	defer o.unpin()
 	o.mu.Lock()
-	f, gone := o.staged, o.gone
+	f := o.staged
 	o.mu.Unlock()
-	if f == nil || gone || !f.Dirty() {
+	if f == nil {
+		return 0
+	}
+	if f.Lost() {
+		return syscall.ESTALE
+	}
+	if !f.Dirty() {
 		return 0
 	}
 	err := how(f, ctx)
@@ -291,5 +301,8 @@ func (o *object) settled() {
 	s.tree.names.Put(s.dirKey(dir), o.shown())
 	if worthKeeping(e.Meta) {
 		s.remember(dir, seg, e.Version, fact{Meta: *e.Meta})
+	}
+	if d, g, ok := o.place(); !ok || d != dir || g != seg { // meanwhile it has lost that name
+		s.tree.names.Invalidate(s.dirKey(dir))
 	}
 }

@@ -91,6 +91,6 @@ func (s *store) adoptRecovered() {
 		o := s.objects.create(s, dir, seg, e)
 		o.staged = f
 		s.objects.put(o)
-		s.objects.hold(o, true)
+		s.objects.hold(o)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -19,14 +20,17 @@ import (
 // store is one volume in the tree.
 type store struct {
 	tree    *tree
-	backend backends.Backend
-	key     string // the volume's fingerprint
-	uri     string // "s3://bucket/"
+	present atomic.Pointer[backends.Backend] // it may be opened anew, with other credentials
+	key     string                           // the volume's fingerprint
+	uri     string                           // "s3://bucket/"
 	root    *objectNode
 	objects objectTable
 	folders folderTable
 	moving  moves
 }
+
+// backend is the store behind the volume.
+func (s *store) backend() backends.Backend { return *s.present.Load() }
 
 // volumeTable holds the volumes that have been looked into. Safe for concurrent use.
 type volumeTable struct {
@@ -39,9 +43,10 @@ func (t *volumeTable) get(tree *tree, v *resolver.Volume) *store {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.stores[v.Fingerprint]
-	if s == nil || s.backend != v.Backend {
+	if s == nil {
 		root := sdpath.Cloud{Service: v.Service, Identifier: v.Identifier}
-		s = &store{tree: tree, backend: v.Backend, key: v.Fingerprint, uri: strings.TrimSuffix(root.String(), "/") + "/"}
+		s = &store{tree: tree, key: v.Fingerprint, uri: strings.TrimSuffix(root.String(), "/") + "/"}
+		s.present.Store(&v.Backend)
 		s.root = &objectNode{store: s}
 		if t.stores == nil {
 			t.stores = make(map[string]*store)
@@ -49,6 +54,8 @@ func (t *volumeTable) get(tree *tree, v *resolver.Volume) *store {
 		t.stores[v.Fingerprint] = s
 		s.adoptRecovered()
 		tree.carrier.resume(s)
+	} else if s.backend() != v.Backend {
+		s.present.Store(&v.Backend)
 	}
 	return s
 }

@@ -45,6 +45,7 @@ type File struct {
 	acked                moment // that in full, where ackSeq > 0
 	gens                 []uint64
 
+	over     string   // the name of the record of what a rename replaced
 	record   string   // the path of the journal record, "" if there is none
 	obsolete []*layer // the record names them still, f does not
 	stream   *stream

@@ -32,6 +32,7 @@ type record struct {
 	Tried    []attempt    `json:"tried,omitempty"`
 	Attempts int          `json:"attempts,omitempty"`
 	Reason   string       `json:"reason,omitempty"`
+	Over     string       `json:"over,omitempty"` // the record, in this folder or another, that this one replaces
 }
 
 type objectState struct {
@@ -183,6 +184,7 @@ func (f *File) state(m *moment, layers []*layer) *record {
 	if f.committed {
 		r.Base = packEntry(f.entry)
 	}
+	r.Over = f.over
 	if f.reason != nil {
 		r.Reason = f.reason.Error()
 	}

@@ -126,7 +126,7 @@ func (s *Store) load(d *folder, path string) (_ *File, err error) {
 	f := &File{
 		store: s, volume: r.Volume, folder: d, name: string(r.Name), size: r.Size, since: r.Since,
 		cond: backends.Cond{Absent: r.Absent, Version: r.Version}, meta: r.Meta.unpack(), mtime: r.Meta.ModTime,
-		timeSet: r.TimeSet, tried: r.Tried, attempts: r.Attempts, record: path, closed: true, recovered: true,
+		timeSet: r.TimeSet, tried: r.Tried, attempts: r.Attempts, record: path, over: r.Over, closed: true, recovered: true,
 		seq: 1, ackSeq: 1, dataSeq: 1,
 	}
 	if r.MetaOnly {

@@ -3,9 +3,8 @@ package staging
 import (
 	"context"
 	"maps"
-	"os"
+	"path/filepath"
 	"slices"
-	"time"
 
 	"sd/backends"
 )
@@ -36,17 +35,29 @@ func (f *File) Rename(ctx context.Context, name string, replaces backends.Cond, 
 		over.mu.Unlock()
 	}
 	f.mu.Lock()
-	if f.committed {
+	if f.committed || !f.cond.Absent || len(f.tried) > 0 {
 		f.mu.Unlock()
 		return false, nil
 	}
 	f.dropStream()
-	old, cond, tried := f.name, f.cond, f.tried
+	old, cond, tried, was := f.name, f.cond, f.tried, f.over
 	f.name, f.cond, f.tried = name, replaces, nil
+	first := false
+	if over != nil {
+		over.mu.Lock()
+		if over.record != "" {
+			f.over, first = filepath.Base(over.record), f.ackSeq == 0
+		}
+		over.mu.Unlock()
+	}
 	f.mu.Unlock()
-	if err := f.rejournal(); err != nil {
+	note := f.rejournal
+	if first { // what was acknowledged goes only when what replaces it is safe
+		note = f.note
+	}
+	if err := note(); err != nil {
 		f.mu.Lock()
-		f.name, f.cond, f.tried = old, cond, tried
+		f.name, f.cond, f.tried, f.over = old, cond, tried, was
 		f.mu.Unlock()
 		return false, f.fail("rename", err)
 	}
@@ -112,33 +123,35 @@ func (f *File) quiet(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// supersede drops the older of two records of one name: their process died while the
-// newer one was replacing it. It is used before the Store works.
+// supersede drops records that another one says it replaces: their process died in the
+// midst of that. It is used before the Store works.
 func (s *Store) supersede() {
-	type place struct{ volume, name string }
-	newest := map[place]*File{}
+	replaced := map[string]bool{}
+	for f := range s.files {
+		replaced[f.over] = f.over != ""
+	}
 	for _, f := range slices.Collect(maps.Keys(s.files)) {
-		at := place{f.volume, f.name}
-		old, twice := newest[at]
-		if !twice {
-			newest[at] = f
+		if !replaced[filepath.Base(f.record)] {
 			continue
 		}
-		if recordTime(old).After(recordTime(f)) {
-			old, f = f, old
-		}
-		newest[at] = f
-		s.recovered = slices.DeleteFunc(s.recovered, func(f *File) bool { return f == old })
-		old.discarded = true
-		old.unjournal()
-		old.settle()
+		s.recovered = slices.DeleteFunc(s.recovered, func(other *File) bool { return other == f })
+		f.discarded = true
+		f.unjournal()
+		f.settle()
 	}
 }
 
-func recordTime(f *File) time.Time {
-	info, err := os.Stat(f.record)
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
+// Tried tells whether the store may have something of what is staged, without that
+// being known.
+func (f *File) Tried() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.tried) > 0
+}
+
+// Lost tells whether nothing is uploaded any more because somebody else was first.
+func (f *File) Lost() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lost != nil && f.seq > f.doneSeq
 }

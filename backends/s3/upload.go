@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -219,7 +220,16 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 	if out.CopyPartResult == nil {
 		return backends.Part{}, &protocolError{"a copied part without a tag"}
 	}
-	return newPart(num, n, out.CopyPartResult.ETag, aws.ToString(out.CopyPartResult.ChecksumCRC32C))
+	return newPart(num, n, out.CopyPartResult.ETag, crcOf(aws.ToString(out.CopyPartResult.ChecksumCRC32C)))
+}
+
+// crcOf is text if it is a CRC-32C as requests have it, else "": servers answer to the
+// copy of a part with other things there.
+func crcOf(text string) string {
+	if sum, err := base64.StdEncoding.DecodeString(text); err != nil || len(sum) != 4 {
+		return ""
+	}
+	return text
 }
 
 func (u *upload) Abort(ctx context.Context) error { return pathError("abort", u.name, u.abort(ctx)) }
