@@ -28,6 +28,7 @@ func TestErrnos(t *testing.T) {
 		{backends.ErrIsDir, syscall.EISDIR, true},
 		{backends.ErrNotDir, syscall.ENOTDIR, true},
 		{backends.ErrNoSpace, syscall.ENOSPC, true},
+		{backends.ErrQuota, syscall.EDQUOT, true},
 		{backends.ErrTooLarge, syscall.EFBIG, true},
 		{backends.ErrOffline, syscall.EHOSTUNREACH, true},
 		{errors.ErrUnsupported, syscall.ENOTSUP, true},
