@@ -2,10 +2,8 @@ package staging
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	iofs "io/fs"
-	"os"
 	"time"
 )
 
@@ -178,7 +176,7 @@ func (f *File) writeRecord(state *record) error {
 	first := f.ackSeq == 0
 	f.mu.Unlock()
 	if first {
-		err = f.folder.newFile(f.record, data)
+		err = newFile(f.record, data, &f.store.trash)
 	} else {
 		err = f.folder.replaceFile(f.record, data, true)
 	}
@@ -220,7 +218,7 @@ func (f *File) unjournal() {
 	f.obsolete = nil
 	f.mu.Unlock()
 	if path != "" {
-		if err := os.Remove(path); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+		if err := f.store.trash.add(path); err != nil {
 			f.store.cfg.Log.Warn("a journal record was not removed", "error", err)
 		}
 	}

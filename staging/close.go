@@ -116,7 +116,11 @@ func (f *File) free() {
 
 // drop removes a layer that nobody uses.
 func (f *File) drop(l *layer) {
-	if err := errors.Join(l.file.Close(), os.Remove(l.path)); err != nil {
+	remove := os.Remove
+	if l.paid <= inlineBytes {
+		remove = f.store.spare.add
+	}
+	if err := errors.Join(l.file.Close(), remove(l.path)); err != nil {
 		f.store.cfg.Log.Warn("a staging file was not removed", "error", err)
 	}
 	f.store.budget.release(l.paid)

@@ -190,7 +190,12 @@ func (f *File) top() (*layer, error) {
 		return f.layers[n-1], nil
 	}
 	path := f.path(dataSuffix)
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := f.store.spare.take(path), error(nil)
+	if file != nil {
+		err = file.Truncate(0)
+	} else {
+		file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	}
 	if err != nil {
 		return nil, full(err)
 	}

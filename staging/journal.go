@@ -17,6 +17,7 @@ import (
 // process needs to upload it. It lies beside the data in a file of its own, which is
 // replaced as a whole. Names are kept as bytes, since JSON strings hold UTF-8 only.
 type record struct {
+	File     string       `json:"file"` // its own name: a file that is used again may hold an older record
 	Volume   string       `json:"volume"`
 	Name     []byte       `json:"name"`
 	Since    time.Time    `json:"since"`
@@ -177,7 +178,7 @@ func (o *objectState) unpack() backends.Entry {
 // state makes the record of f as it was at m, in these layers. It needs mu.
 func (f *File) state(m *moment, layers []*layer) *record {
 	r := &record{
-		Volume: f.volume, Name: []byte(f.name), Since: f.since, Size: m.size, Absent: f.cond.Absent, Version: f.cond.Version,
+		File: filepath.Base(f.record), Volume: f.volume, Name: []byte(f.name), Since: f.since, Size: m.size, Absent: f.cond.Absent, Version: f.cond.Version,
 		OverBase: f.base != nil, MetaOnly: f.committed && m.dataSeq == f.doneDataSeq, Meta: packMeta(m.meta),
 		TimeSet: m.timeSet, Tried: f.tried, Attempts: f.attempts,
 	}
@@ -204,6 +205,7 @@ const (
 	uploadSuffix = ".upload"
 	badSuffix    = ".bad"
 	tempSuffix   = ".tmp"
+	doneSuffix   = ".done"
 )
 
 // replaceFile makes path hold data: after a crash it holds the old bytes or the new
@@ -238,14 +240,21 @@ func (d *folder) replaceFile(path string, data []byte, durable bool) error {
 // name to the disk with it, on file systems with a journal. A process that dies before
 // leaves no such file; a loss of power before may leave one that is cut short, which
 // nobody has been told of.
-func (d *folder) newFile(path string, data []byte) error {
+func newFile(path string, data []byte, old *trash) error {
 	temp := path + tempSuffix
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return full(err)
+	file := old.take(temp)
+	if file == nil {
+		var err error
+		if file, err = os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+			return full(err)
+		}
 	}
 	defer file.Close()
-	if _, err = file.Write(data); err == nil {
+	_, err := file.Write(data)
+	if err == nil {
+		err = file.Truncate(int64(len(data)))
+	}
+	if err == nil {
 		err = os.Rename(temp, path)
 	}
 	if err != nil {

@@ -79,6 +79,8 @@ func (s *Store) Close() error {
 	for f := range files {
 		f.end()
 	}
+	s.trash.close()
+	s.spare.close()
 	for _, d := range append(s.adopted, s.own) {
 		d.release()
 	}

@@ -54,6 +54,10 @@ func (s *Store) adopt() error {
 	return nil
 }
 
+// errUsedBefore says that a file still holds the record that it held before it was used
+// again: what the new one was to say has not reached the disk, and nobody was told of it.
+var errUsedBefore = errors.New("an older record")
+
 func (s *Store) adoptFolder(d *folder) error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -65,6 +69,10 @@ func (s *Store) adoptFolder(d *folder) error {
 		switch filepath.Ext(e.Name()) {
 		case recordSuffix:
 			f, err := s.load(d, path)
+			if errors.Is(err, errUsedBefore) {
+				os.Remove(path)
+				continue
+			}
 			if err != nil {
 				doubt = true
 				s.setAside(path, err)
@@ -78,6 +86,8 @@ func (s *Store) adoptFolder(d *folder) error {
 			s.noteBad(path, errors.New("a former start could not read this journal record"))
 		case uploadSuffix:
 			s.adoptUpload(path)
+		case doneSuffix:
+			os.Remove(path)
 		}
 	}
 	if doubt {
@@ -122,6 +132,9 @@ func (s *Store) load(d *folder, path string) (_ *File, err error) {
 	r, err := decode(data)
 	if err != nil {
 		return nil, err
+	}
+	if r.File != filepath.Base(path) {
+		return nil, errUsedBefore
 	}
 	f := &File{
 		store: s, volume: r.Volume, folder: d, name: string(r.Name), size: r.Size, since: r.Since,

@@ -75,6 +75,8 @@ type Store struct {
 	cfg    Config
 	own    *folder // where new files go
 	budget budget
+	trash  trash // of records
+	spare  trash // of small layers
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
