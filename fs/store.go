@@ -69,10 +69,10 @@ func (t *volumeTable) known(fingerprint string) *store {
 
 // volumeNames lists the folder of a service.
 func (t *tree) volumeNames(ctx context.Context, s sdpath.Service) []string {
-	volumes, err := t.resolver.Volumes(ctx, s)
+	// A caller who is interrupted must not be told that a volume is not there.
+	volumes, err := t.resolver.Volumes(context.WithoutCancel(ctx), s)
 	if err != nil {
-		t.log.Warn("cannot list the volumes", "service", s, "err", err)
-		return nil
+		t.log.Warn("the volumes may be out of date", "service", s, "err", err)
 	}
 	names := make([]string, 0, len(volumes))
 	for _, v := range volumes {
@@ -84,7 +84,7 @@ func (t *tree) volumeNames(ctx context.Context, s sdpath.Service) []string {
 // openVolume gives the root of a volume as an entry of parent. It asks no provider.
 func (t *tree) openVolume(ctx context.Context, parent *fixedDir, s sdpath.Service, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	p := sdpath.Cloud{Service: s, Identifier: name}
-	v, _, err := t.resolver.Resolve(ctx, p)
+	v, _, err := t.resolver.Resolve(context.WithoutCancel(ctx), p)
 	if err != nil {
 		return nil, t.fail("open volume", p.String(), err)
 	}

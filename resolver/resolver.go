@@ -118,18 +118,16 @@ func (r *Resolver) Resolve(ctx context.Context, p sdpath.Path) (*Volume, string,
 
 // Volumes returns the volumes of s in the order in which they were added, or those of all
 // services for "". It asks no service anything and opens nothing; it does see what other
-// processes have changed.
+// processes have changed. With an error, the list is what was known before.
 func (r *Resolver) Volumes(ctx context.Context, s sdpath.Service) ([]*Volume, error) {
-	if err := r.Reload(ctx); err != nil {
-		return nil, err
-	}
+	err := r.Reload(ctx)
 	var list []*Volume
 	for _, e := range r.state.Load().volumes {
 		if v := e.volume(); s == "" || v.Service == s {
 			list = append(list, v)
 		}
 	}
-	return list, nil
+	return list, err
 }
 
 // Services returns the services that have a volume, in the order of sdpath.Services. It reads
