@@ -166,7 +166,7 @@ func (b *Backend) copyParts(ctx context.Context, dst string, from original, o ba
 		ContentDisposition: in.ContentDisposition, ContentEncoding: in.ContentEncoding,
 		ContentLanguage: in.ContentLanguage, Expires: in.Expires, StorageClass: in.StorageClass,
 		WebsiteRedirectLocation: in.WebsiteRedirectLocation,
-	})
+	}, false)
 	if err != nil {
 		return backends.Entry{}, err
 	}

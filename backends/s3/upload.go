@@ -58,15 +58,16 @@ func (b *Backend) Upload(ctx context.Context, name, id string, m backends.Meta) 
 		return &upload{b, name, own, mark, kind == withSums}, nil
 	}
 	metadata, m := headers(m, nil)
-	u, err := b.initiate(ctx, name, sdk.CreateMultipartUploadInput{Metadata: metadata, ContentType: contentType(name, m)})
+	u, err := b.initiate(ctx, name, sdk.CreateMultipartUploadInput{Metadata: metadata, ContentType: contentType(name, m)}, true)
 	if err != nil {
 		return nil, pathError("upload", name, err)
 	}
 	return u, nil
 }
 
-// initiate begins an upload that makes what in describes.
-func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultipartUploadInput) (*upload, error) {
+// initiate begins an upload that makes what in describes. One with sums needs the sum of
+// each part at the end; one that only copies has no use for them.
+func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultipartUploadInput, withSums bool) (*upload, error) {
 	in.Bucket, in.Key = &b.cfg.Bucket, &name
 	mark := strings.ToLower(rand.Text()[:16])
 	in.Metadata[keyUpload] = mark
@@ -85,7 +86,7 @@ func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultip
 	sums := false
 	err = b.end(call, b.send(call, w, false, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
 		in := in
-		if sums = w.crc != nil; sums {
+		if sums = withSums && w.crc != nil; sums {
 			in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32c
 		}
 		out, err = api.CreateMultipartUpload(ctx, &in, w.options)
@@ -220,7 +221,11 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 	if out.CopyPartResult == nil {
 		return backends.Part{}, &protocolError{"a copied part without a tag"}
 	}
-	return newPart(num, n, out.CopyPartResult.ETag, crcOf(aws.ToString(out.CopyPartResult.ChecksumCRC32C)))
+	crc := crcOf(aws.ToString(out.CopyPartResult.ChecksumCRC32C))
+	if u.sums && crc == "" {
+		return backends.Part{}, errors.ErrUnsupported // the upload could not be ended with this part
+	}
+	return newPart(num, n, out.CopyPartResult.ETag, crc)
 }
 
 // crcOf is text if it is a CRC-32C as requests have it, else "": servers answer to the
