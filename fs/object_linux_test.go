@@ -205,11 +205,17 @@ func TestProviderRequests(t *testing.T) {
 		}
 	}
 	// The version is unchanged, so the kernel's own pages serve.
-	var fuseReads int64
-	if got := b.counted(func() {
-		fuseReads = m.Requests(func() { read(t, m.Path("s3/bucket/large")) })["READ"]
-	}); !equalCounts(got, nil) || fuseReads != 0 {
-		t.Errorf("the same again: %v and %d FUSE reads, want nothing", got, fuseReads)
+	// When memory is short it drops some, which comes from the cache then.
+	fuseReads := int64(-1)
+	for tries := 3; fuseReads != 0 && tries > 0; tries-- {
+		if got := b.counted(func() {
+			fuseReads = m.Requests(func() { read(t, m.Path("s3/bucket/large")) })["READ"]
+		}); !equalCounts(got, nil) {
+			t.Errorf("the same again: %v, want nothing", got)
+		}
+	}
+	if fuseReads != 0 {
+		t.Errorf("the same again, three times: %d FUSE reads, want none", fuseReads)
 	}
 	if got := b.counted(func() {
 		f, err := os.Open(m.Path("s3/bucket/random"))
