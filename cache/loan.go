@@ -13,16 +13,17 @@ type Loan struct {
 }
 
 // Borrow is ReadInto for callers who say when they are done with the bytes: they are
-// valid until Return of the Loan, which is called once. It goes with every answer but an
+// valid until Return of the Loan, which has one holder. It goes with every answer but an
 // error; a Loan that is never returned costs no more than the re-use of its memory.
 func (r *Reader) Borrow(ctx context.Context, off int64, buf []byte) (Loan, error) {
 	return r.borrow(ctx, off, len(buf), buf)
 }
 
-// Return ends the Loan. It never blocks for I/O.
-func (l Loan) Return() {
-	if l.b != nil {
-		l.b.drop()
+// Return ends the Loan; a second time does nothing. It never blocks for I/O.
+func (l *Loan) Return() {
+	if b := l.b; b != nil {
+		l.b, l.Bytes = nil, nil
+		b.drop()
 	}
 }
 
@@ -32,11 +33,8 @@ func (b *block) hold() bool { return addUnlessZero(&b.refs) }
 
 // drop undoes hold. The last one gives the memory away.
 func (b *block) drop() {
-	switch n := b.refs.Add(-1); {
-	case n == 0:
+	if b.refs.Add(-1) == 0 {
 		b.c.spare.put(b.data)
-	case n < 0:
-		panic("cache: a loan was returned twice")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 type lentResult struct {
 	loan   cache.Loan
 	slices [1][]byte
+	size   int
 }
 
 // lent makes an answer of l, which it returns.
@@ -19,12 +20,12 @@ func lent(l cache.Loan) fuse.ReadResult {
 		l.Return()
 		return fuse.ReadResultData(nil)
 	}
-	return &lentResult{l, [1][]byte{l.Bytes}}
+	return &lentResult{l, [1][]byte{l.Bytes}, len(l.Bytes)}
 }
 
-func (r *lentResult) Size() int { return len(r.loan.Bytes) }
+func (r *lentResult) Size() int { return r.size }
 
-func (r *lentResult) Bytes([]byte) ([]byte, fuse.Status) { return r.loan.Bytes, fuse.OK }
+func (r *lentResult) Bytes([]byte) ([]byte, fuse.Status) { return r.slices[0], fuse.OK }
 
 // Slices lets the reply be written from where the bytes lie.
 func (r *lentResult) Slices() ([][]byte, fuse.Status) { return r.slices[:], fuse.OK }
