@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,8 +68,16 @@ func (n *objectNode) litterChild(ctx context.Context, dir, name string, info os.
 	c.fillAttr(info, &out.Attr)
 	out.SetEntryTimeout(fixedTimeout)
 	out.SetAttrTimeout(fixedTimeout)
-	id := fusefs.StableAttr{Mode: syscall.S_IFREG, Ino: cloudIno(n.store.key, "litter/"+join(dir, name)), Gen: 1}
-	return n.NewInode(ctx, c, id)
+	return n.NewInode(ctx, c, n.litterIdentity(dir, name, info))
+}
+
+// litterIdentity follows the file itself, which may be renamed.
+func (n *objectNode) litterIdentity(dir, name string, info os.FileInfo) fusefs.StableAttr {
+	what := join(dir, name)
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		what = fmt.Sprint(st.Ino)
+	}
+	return fusefs.StableAttr{Mode: syscall.S_IFREG, Ino: cloudIno(n.store.key, "litter\x00"+what), Gen: 1}
 }
 
 // litterNames lists what the overlay has in a folder, of names for which show is true.
