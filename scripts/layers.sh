@@ -7,13 +7,21 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 # PACKAGE: what of ours it may import. The first pattern that fits decides; * is one
 # or more path elements, "any" is everything but cmd.
 rules='
-cmd/sd                 fs resolver cache staging rename secrets library backends backends/* sdpath
+cmd/sd                 fs guardian index index/* jobs resolver cache staging rename secrets library library/catalog identity backends backends/* sdpath
 scripts/*              any
-fs                     resolver cache staging rename backends sdpath
-resolver               library backends sdpath
-library                sdpath
+fs                     resolver cache staging rename library/catalog identity backends sdpath
+guardian               library library/catalog resolver backends identity sdpath
+index/watch            index index/identify library library/catalog resolver backends identity sdpath
+index/identify         index library library/catalog resolver backends identity sdpath
+index/search           library library/catalog resolver sdpath
+index                  library library/catalog resolver backends identity sdpath
+jobs                   library
+resolver               library library/catalog backends identity sdpath
+library                library/catalog sdpath
+library/catalog        identity sdpath
+identity
 cache                  backends
-staging                backends
+staging                identity backends
 rename                 backends
 secrets
 sdpath
@@ -26,6 +34,9 @@ internal/*             any
 # What a package'"'"'s tests may import besides.
 test_rules='
 fs                     library backends/* internal/*
+guardian               backends/* internal/*
+index                  backends/* internal/*
+index/*                backends/* internal/*
 resolver               backends/* internal/*
 cmd/sd                 internal/*
 cache                  backends/* internal/*
@@ -41,13 +52,15 @@ github.com/dgraph-io/ristretto  cache
 github.com/aws/                 backends/s3
 github.com/zalando/go-keyring   secrets
 filippo.io/age                  secrets
-lukechampine.com/blake3         staging
+lukechampine.com/blake3         identity
+github.com/fsnotify/            index/watch
 github.com/spf13/               cmd/sd
 github.com/prometheus/          cmd/sd
 '
 # PACKAGE: the only modules that it may import.
 pure='
 sdpath    github.com/google/uuid
+identity  github.com/google/uuid lukechampine.com/blake3 golang.org/x/sys
 backends
 '
 
