@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"sd/cache"
 	"sd/rename"
 	"sd/resolver"
+	"sd/sdpath"
 	"sd/staging"
 )
 
@@ -34,6 +36,12 @@ type Config struct {
 	Staging *staging.Store
 	Renames *rename.Journal
 	Facts   Facts // nil: what listings do not tell is not remembered
+	// Search gives at most limit hits for a query, the best first: under which name each is
+	// to be shown, and what it is. It stops at yield's first error. Names may repeat and may
+	// be any. nil: there is no folder search/.
+	Search func(ctx context.Context, query string, limit int, yield func(name string, target sdpath.Path) error) error
+	// Changes is told of what is changed in volumes; nil: nobody is.
+	Changes Changes
 	// OverlayDir is a folder for the files that desktops leave everywhere; "" refuses them.
 	OverlayDir string
 	// ReadAhead is the kernel's read-ahead for the mount in bytes; it takes root to

@@ -22,6 +22,7 @@ type tree struct {
 	staging              *staging.Store  // nil: volumes are read-only
 	renames              *rename.Journal // nil with it
 	facts                Facts
+	changes              Changes
 	carrier              *carrier
 	mountpoint           string
 	overlay              string // folder for desktop litter; "" for none
@@ -48,6 +49,7 @@ func newTree(cfg *Config) (*tree, error) {
 		staging:    cfg.Staging,
 		renames:    cfg.Renames,
 		facts:      cfg.Facts,
+		changes:    cfg.Changes,
 		overlay:    cfg.OverlayDir,
 		mountpoint: cfg.Mountpoint,
 		readOnly:   cfg.ReadOnly,
@@ -59,6 +61,9 @@ func newTree(cfg *Config) (*tree, error) {
 	}
 	if t.facts == nil {
 		t.facts = forgetful{}
+	}
+	if t.changes == nil {
+		t.changes = unheard{}
 	}
 	t.carrier = newCarrier(t)
 	var left []*staging.File
