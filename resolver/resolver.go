@@ -170,11 +170,7 @@ func (r *Resolver) Device(slug string) (library.Device, error) {
 	if d, ok := st.device(slug); ok {
 		return d, nil
 	}
-	known := make([]string, len(st.devices))
-	for i, d := range st.devices {
-		known[i] = d.Slug
-	}
-	return library.Device{}, &DeviceNotFoundError{Slug: slug, Known: known}
+	return library.Device{}, &DeviceNotFoundError{Slug: slug, Known: st.slugs()}
 }
 
 // Reload takes over what this or another process has changed in the library. Where nothing has
