@@ -165,7 +165,11 @@ func (d *detector) at(path string, device uuid.UUID) (*Volume, error) {
 	if best < 0 {
 		return nil, nil
 	}
-	v := describe(table[best], d.disks(), device)
+	return asVolume(describe(table[best], d.disks(), device), device), nil
+}
+
+// asVolume is v in the words for all volumes.
+func asVolume(v LocalVolume, device uuid.UUID) *Volume {
 	return &Volume{
 		Fingerprint: v.Fingerprint,
 		Identifier:  v.MountPoint,
@@ -173,7 +177,7 @@ func (d *detector) at(path string, device uuid.UUID) (*Volume, error) {
 			Fingerprint: v.Fingerprint, Identifier: v.MountPoint, DeviceID: device, Name: v.MountPoint, Kind: v.Kind, Medium: v.Medium,
 			Config: map[string]string{"fstype": v.FSType, "source": v.Source},
 		},
-	}, nil
+	}
 }
 
 func describe(m mount, disks disks, device uuid.UUID) LocalVolume {
