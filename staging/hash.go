@@ -2,23 +2,22 @@ package staging
 
 import (
 	"context"
-	"encoding/hex"
 	"io"
 
-	"lukechampine.com/blake3"
+	"sd/identity"
 )
 
 // sum is the BLAKE3 of a whole view, in hex.
 func sum(ctx context.Context, v *view) (string, error) {
-	h := blake3.New(32, nil)
+	h := identity.New()
 	if err := hashInto(h, v.section(ctx, 0, v.size)); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return h.Sum().String(), nil
 }
 
 // hashInto reads r to its end.
-func hashInto(h *blake3.Hasher, r io.Reader) error {
+func hashInto(h *identity.Hasher, r io.Reader) error {
 	buf := make([]byte, 256<<10)
 	_, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{r}, buf)
 	return err
@@ -36,7 +35,7 @@ func (st *stream) follow() {
 		st.left()
 	}()
 	if st.hash.hasher == nil {
-		st.hash.hasher = blake3.New(32, nil)
+		st.hash.hasher = identity.New()
 	}
 	for st.ctx.Err() == nil && f.commit == nil {
 		i := len(st.hash.gens)
@@ -73,5 +72,5 @@ func (st *stream) sum(ctx context.Context, v *view, gens []uint64) string {
 	if err := hashInto(&h, v.section(ctx, off, v.size-off)); err != nil {
 		return ""
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return h.Sum().String()
 }

@@ -5,9 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"lukechampine.com/blake3"
-
 	"sd/backends"
+	"sd/identity"
 )
 
 const (
@@ -42,7 +41,7 @@ type stream struct {
 
 // chain is the hash over the first parts of a file, in order.
 type chain struct {
-	hasher  *blake3.Hasher
+	hasher  *identity.Hasher
 	gens    []uint64 // of the parts that are in
 	running bool
 }
