@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+
+	"sd/library/catalog"
 )
 
 // applicationID, in the database's header, says that it is ours ("sdLB").
@@ -21,6 +23,7 @@ const smallDatabase = 4 << 20
 const (
 	writerOptions  = "mode=rw&_txlock=immediate&_busy_timeout=10000&_foreign_keys=1&_synchronous=FULL"
 	readerOptions  = "mode=rw&_busy_timeout=10000&_query_only=1"
+	catalogOptions = "mode=rw&_busy_timeout=10000&_synchronous=NORMAL&_cache_size=-16000"
 	inspectOptions = "mode=ro&_busy_timeout=10000&_query_only=1"
 )
 
@@ -30,12 +33,34 @@ const (
 //go:embed schema/*.sql
 var migrations embed.FS
 
+// How many connections read the catalog: at all, and kept. Walks use one for a page at a time.
+const (
+	catalogReaders     = 16
+	catalogReadersKept = 4
+)
+
 func dsn(dir, options string) string {
 	path, err := filepath.Abs(databasePath(dir))
 	if err != nil {
 		path = databasePath(dir)
 	}
 	return (&url.URL{Scheme: "file", Path: path}).String() + "?" + options
+}
+
+// openCatalog prepares connections of the catalog's own: a scan is not to make the mount wait for one, and
+// what it has found may get lost with the machine, for it can be found again. They touch no file yet.
+func (l *Library) openCatalog() (err error) {
+	if l.catalogWriter, err = sql.Open("sqlite3", dsn(l.dir, catalogOptions)); err != nil {
+		return err
+	}
+	l.catalogWriter.SetMaxOpenConns(1)
+	if l.catalogReaders, err = sql.Open("sqlite3", dsn(l.dir, readerOptions)); err != nil {
+		return err
+	}
+	l.catalogReaders.SetMaxOpenConns(catalogReaders)
+	l.catalogReaders.SetMaxIdleConns(catalogReadersKept)
+	l.catalog = catalog.New(l.catalogWriter, l.catalogReaders, l.explain)
+	return nil
 }
 
 // inspect tells whether the database is a library that this program may open, without

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"sd/library/catalog"
 )
 
 // Library is an open library. Its methods are safe for concurrent use; they block on
@@ -27,6 +29,10 @@ type Library struct {
 	readers *sql.DB
 	watch   *sql.Conn // of readers; kept, so that Generation never waits for one
 	facts   *facts
+
+	catalogWriter  *sql.DB
+	catalogReaders *sql.DB
+	catalog        *catalog.Catalog
 
 	mu   sync.Mutex
 	this Device
@@ -128,6 +134,9 @@ func (l *Library) connect(ctx context.Context) error {
 	}
 	l.readers.SetMaxOpenConns(5)
 	l.readers.SetMaxIdleConns(3)
+	if err := l.openCatalog(); err != nil {
+		return err
+	}
 	l.watch, err = l.readers.Conn(ctx)
 	return err
 }
@@ -139,7 +148,7 @@ func (l *Library) Close() error {
 	if l.watch != nil {
 		l.watch.Close()
 	}
-	for _, db := range []*sql.DB{l.readers, l.writer} {
+	for _, db := range []*sql.DB{l.catalogReaders, l.catalogWriter, l.readers, l.writer} {
 		if db != nil {
 			if err := db.Close(); err != nil && first == nil {
 				first = err
@@ -149,6 +158,9 @@ func (l *Library) Close() error {
 	return l.explain("close", first)
 }
 
+// Catalog returns what is indexed. It ends with l.
+func (l *Library) Catalog() *catalog.Catalog { return l.catalog }
+
 // Name returns the library's name.
 func (l *Library) Name() string { return l.name }
 
@@ -156,7 +168,7 @@ func (l *Library) Name() string { return l.name }
 func (l *Library) Dir() string { return l.dir }
 
 // Generation returns a number that differs from the last one when a process, also
-// this one, has committed a change in between, other than of facts. It compares only with
+// this one, has committed a change in between, other than of facts and of the catalog. It compares only with
 // numbers from the same Library and costs some microseconds.
 func (l *Library) Generation(ctx context.Context) (int64, error) {
 	var n int64

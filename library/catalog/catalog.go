@@ -1,0 +1,108 @@
+// Package catalog keeps what is indexed: folders, files and the contents that files were
+// proven to have. It is part of a library's database; library.Library.Catalog gives it.
+//
+// Every place (a device, a volume) is one tree of folders. A file's row holds for one version of the
+// file. Its Content says which bytes that version has, and its Proof how well that is
+// known. Names are the bytes that the store has; they need not be UTF-8.
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// Catalog reads and changes what is indexed. Its methods are safe for concurrent use, also
+// by several processes; they block on the disk, and a writer waits up to ten seconds for another.
+type Catalog struct {
+	writer  *sql.DB
+	readers *sql.DB
+	explain func(op string, err error) error
+	keyOf   func(uuid.UUID) Key // tests make contents clash with it
+
+	mu    sync.Mutex
+	conns map[driver.Conn]*conn
+}
+
+// maxConns is how many connections keep their statements.
+const maxConns = 32
+
+// New is for package library: writer and readers are databases of SQLite with the tables of
+// its schema, whose connections give nothing away to others, and explain gives errors their types. The
+// caller closes both after the last use.
+func New(writer, readers *sql.DB, explain func(op string, err error) error) *Catalog {
+	return &Catalog{
+		writer: writer, readers: readers, explain: explain,
+		keyOf: KeyOf, conns: map[driver.Conn]*conn{},
+	}
+}
+
+// Update runs fn in one transaction that holds the write lock from its start. Where fn
+// fails, or ctx ends before fn does, nothing is changed. Errors of fn come back as they are. The
+// Tx is for fn's goroutine, and ends with fn. Keep transactions below a second: other writers wait.
+func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
+	err := c.use(ctx, c.writer, func(db *conn) error {
+		return db.transact("BEGIN IMMEDIATE", func() error {
+			tx := &Tx{c: c, conn: db, seen: map[FolderID]*folderState{}}
+			if err := fn(tx); err != nil {
+				return err
+			}
+			if err := tx.finish(); err != nil {
+				return err
+			}
+			return ctx.Err()
+		})
+	})
+	return c.explain("update the index of", err)
+}
+
+// read runs fn on one snapshot.
+func (c *Catalog) read(ctx context.Context, fn func(*conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := c.use(ctx, c.readers, func(db *conn) error {
+		return db.transact("BEGIN", func() error { return fn(db) })
+	})
+	return c.explain("read the index of", err)
+}
+
+// use lends fn a connection of db. It talks to the driver itself: a row costs half as much.
+func (c *Catalog) use(ctx context.Context, db *sql.DB, fn func(*conn) error) error {
+	lent, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer lent.Close()
+	return lent.Raw(func(dc any) error {
+		dcon, ok := dc.(driver.Conn)
+		if !ok {
+			return fmt.Errorf("catalog: %T is no connection", dc)
+		}
+		return fn(c.conn(dcon))
+	})
+}
+
+// conn returns what is kept for a connection. Its statements are closed with it, or by the
+// garbage collector.
+func (c *Catalog) conn(dc driver.Conn) *conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	db := c.conns[dc]
+	if db == nil {
+		if len(c.conns) >= maxConns {
+			clear(c.conns)
+		}
+		db = &conn{dc: dc, idle: map[string][]*stmt{}}
+		c.conns[dc] = db
+	}
+	return db
+}
+
+// errStop ends a walk early.
+var errStop = errors.New("stop")
