@@ -28,6 +28,7 @@ var errnos = []struct {
 	{backends.ErrNameTooLong, syscall.ENAMETOOLONG},
 	{backends.ErrOffline, syscall.EHOSTUNREACH},
 	{errors.ErrUnsupported, syscall.ENOTSUP},
+	{iofs.ErrInvalid, syscall.EINVAL},
 	{context.Canceled, syscall.EINTR},
 	{context.DeadlineExceeded, syscall.ETIMEDOUT},
 }

@@ -9,6 +9,9 @@ import (
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"sd/identity"
+	"sd/library/catalog"
 )
 
 // fattrKillPrivileges in SETATTR: the change takes set-id bits away.
@@ -157,6 +160,16 @@ func (n *localNode) Getxattr(ctx context.Context, attr string, dest []byte) (uin
 		}
 		return answerXattr(n.uri(), dest)
 	}
+	if isIdentityAttr(attr) {
+		value, errno := n.identified(ctx, attr)
+		switch {
+		case errno != 0:
+			return 0, errno
+		case value != "":
+			return answerXattr(value, dest)
+		}
+		return 0, noAttr
+	}
 	if k, errno, ok := n.getxattrOpen(attr, dest); ok {
 		return k, errno
 	}
@@ -180,6 +193,24 @@ func (n *localNode) getxattrOpen(attr string, dest []byte) (size uint32, errno s
 	k, err := unix.Fgetxattr(n.file.handles[0].fd, attr, dest)
 	return uint32(max(k, 0)), toErrno(err), true
 }
+
+// identified answers an attribute about what file n holds, if the catalog knows that of the
+// version that is there now.
+func (n *localNode) identified(ctx context.Context, attr string) (string, syscall.Errno) {
+	if _, p := n.Parent(); p == nil || n.IsDir() {
+		return "", 0
+	}
+	var st unix.Statx_t
+	if errno := n.stat(nil, &st); errno != 0 {
+		return "", errno
+	}
+	return n.tree.identified(ctx, attr, n.Path(n.tree.root.EmbeddedInode()), func(f *catalog.File) bool {
+		return f.Size == int64(st.Size) && f.ModTime == nanoseconds(st.Mtime) &&
+			f.Version == identity.LocalVersion(nanoseconds(st.Ctime), st.Ino)
+	})
+}
+
+func nanoseconds(t unix.StatxTimestamp) int64 { return t.Sec*1e9 + int64(t.Nsec) }
 
 func (n *localNode) uri() string {
 	return "local://" + *n.tree.name.Load() + "/" + n.Path(n.tree.root.EmbeddedInode())

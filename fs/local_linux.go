@@ -33,6 +33,8 @@ type localTree struct {
 	root    *localNode
 	shown   atomic.Bool // root has been looked up
 
+	identified identifier
+
 	stopFollowing *os.File      // closed to end follow
 	followed      chan struct{} // closed when it has ended
 }

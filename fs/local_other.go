@@ -15,7 +15,8 @@ import (
 // localTree shows the file systems below a directory by go-fuse's own loopback
 // nodes: correct for everyday use, without the short cuts of Linux.
 type localTree struct {
-	root fusefs.InodeEmbedder
+	root       fusefs.InodeEmbedder
+	identified identifier
 }
 
 func newLocalTree(name, dir string, log *slog.Logger) (*localTree, error) {

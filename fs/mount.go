@@ -38,7 +38,7 @@ type Config struct {
 	Facts   Facts // nil: what listings do not tell is not remembered
 	// Search gives at most limit hits for a query, the best first: under which name each is
 	// to be shown, and what it is. It stops at yield's first error. Names may repeat and may
-	// be any. nil: there is no folder search/.
+	// be any. A query that makes no sense is fs.ErrInvalid. nil: there is no folder search/.
 	Search func(ctx context.Context, query string, limit int, yield func(name string, target sdpath.Path) error) error
 	// Changes is told of what is changed in volumes; nil: nobody is.
 	Changes Changes
@@ -80,7 +80,7 @@ func Mount(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, tree: t, started: time.Now(), served: make(chan struct{})}
-	s.raw = newRaw(fusefs.NewNodeFS(t.newRoot(), &fusefs.Options{NullPermissions: true}))
+	s.raw = newRaw(fusefs.NewNodeFS(t.newRoot(cfg.Search), &fusefs.Options{NullPermissions: true}))
 
 	logger := slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug)
 	server, err := fuse.NewServer(s.raw, cfg.Mountpoint, mountOptions(&cfg, logger))

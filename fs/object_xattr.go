@@ -15,7 +15,6 @@ const (
 	reservedAttrs = "user.sd."
 	etagAttr      = "user.sd.etag"
 	stateAttr     = "user.sd.state"
-	blake3Attr    = "user.sd.blake3"
 )
 
 // maxXattrs is how many bytes of names and values one file may have.
@@ -36,7 +35,11 @@ func (n *objectNode) Getxattr(ctx context.Context, attr string, dest []byte) (ui
 		return 0, noAttr
 	}
 	if n.obj != nil && strings.HasPrefix(attr, reservedAttrs) {
-		if value := n.obj.reserved(attr); value != "" {
+		value, errno := n.obj.reserved(ctx, attr)
+		switch {
+		case errno != 0:
+			return 0, errno
+		case value != "":
 			return answerXattr(value, dest)
 		}
 		return 0, noAttr
@@ -56,24 +59,23 @@ func (n *objectNode) Getxattr(ctx context.Context, attr string, dest []byte) (ui
 }
 
 // reserved answers an attribute of sd; "" is for none.
-func (o *object) reserved(attr string) string {
+func (o *object) reserved(ctx context.Context, attr string) (string, syscall.Errno) {
+	if isIdentityAttr(attr) {
+		return o.identified(ctx, attr)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch attr {
 	case etagAttr:
-		return o.present().Version
+		return o.present().Version, 0
 	case stateAttr:
 		if o.staged == nil {
-			return "clean"
+			return "clean", 0
 		}
 		state, _ := o.staged.State()
-		return state
-	case blake3Attr:
-		if m := o.present().Meta; m != nil && (o.staged == nil || !o.staged.Dirty()) {
-			return m.BLAKE3
-		}
+		return state, 0
 	}
-	return ""
+	return "", 0
 }
 
 // xattrs are those that somebody has set.

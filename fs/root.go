@@ -104,24 +104,40 @@ func (d *fixedDir) subdir(ctx context.Context, c *fixedDir, out *fuse.EntryOut) 
 
 // Statfs says that a fixed folder holds nothing and has no room.
 func (d *fixedDir) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	return fixedStatfs(out)
+}
+
+func fixedStatfs(out *fuse.StatfsOut) syscall.Errno {
 	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
 	return 0
 }
 
 // newRoot makes the root of the tree.
-func (t *tree) newRoot() *fixedDir {
+func (t *tree) newRoot(search searchFunc) *fixedDir {
 	root := &fixedDir{tree: t}
 	subdirs := map[string]*fixedDir{"local": t.newLocalDir()}
+	contents := &contentDir{tree: t}
+	searches := &searchDir{tree: t, search: search}
 	root.list = func(ctx context.Context) []string {
-		names := []string{"local"}
+		names := []string{"local", "content"}
+		if search != nil {
+			names = append(names, "search")
+		}
 		for _, s := range t.resolver.Services() {
 			names = append(names, string(s))
 		}
 		return names
 	}
 	root.open = func(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-		if name == "local" {
+		switch name {
+		case "local":
 			out.SetEntryTimeout(lastingTimeout)
+		case "content":
+			contents.fillAttr(&out.Attr)
+			return root.NewPersistentInode(ctx, contents, fusefs.StableAttr{Mode: syscall.S_IFDIR}), 0
+		case "search":
+			searches.fillAttr(&out.Attr)
+			return root.NewPersistentInode(ctx, searches, fusefs.StableAttr{Mode: syscall.S_IFDIR}), 0
 		}
 		if subdirs[name] == nil {
 			subdirs[name] = t.newServiceDir(sdpath.Service(name))

@@ -32,6 +32,8 @@ type tree struct {
 	started              time.Time
 	log                  *slog.Logger
 
+	wholes    wholes
+	stale     staleCopies
 	volumes   volumeTable
 	recovered *recovered // what a former process left to be sent
 }
@@ -62,6 +64,8 @@ func newTree(cfg *Config) (*tree, error) {
 	if t.facts == nil {
 		t.facts = forgetful{}
 	}
+	local.identified = t.identifiedHere
+	t.stale = staleCopies{catalog: t.resolver.Catalog(), log: t.log}
 	if t.changes == nil {
 		t.changes = unheard{}
 	}
@@ -80,6 +84,7 @@ func (t *tree) mounted(s *fuse.Server) { t.local.mounted(s) }
 // close ends what runs for the tree; it is served no more.
 func (t *tree) close() {
 	t.carrier.close()
+	t.stale.close()
 	t.local.close()
 	t.names.Close()
 }

@@ -82,6 +82,8 @@ type detector struct {
 
 	mu     sync.Mutex
 	asking map[string]*question // by device and mount point
+
+	seen glance
 }
 
 type question struct {
@@ -156,16 +158,11 @@ func (d *detector) at(path string, device uuid.UUID) (*Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	best := -1
-	for i, m := range table { // of two on one point the later hides the earlier
-		if isBelow(path, m.point) && (best < 0 || len(m.point) >= len(table[best].point)) {
-			best = i
-		}
-	}
-	if best < 0 {
+	row := above(path, table)
+	if row < 0 {
 		return nil, nil
 	}
-	return asVolume(describe(table[best], d.disks(), device), device), nil
+	return asVolume(describe(table[row], d.disks(), device), device), nil
 }
 
 // asVolume is v in the words for all volumes.

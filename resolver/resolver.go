@@ -38,6 +38,7 @@ type Resolver struct {
 	lib       *library.Library
 	factories map[sdpath.Service]Factory
 	detector  *detector
+	latencies latencies
 
 	state atomic.Pointer[state]
 

@@ -1,0 +1,6 @@
+//go:build darwin || freebsd
+
+package resolver
+
+// noAtime is nothing here.
+const noAtime = 0

@@ -1,0 +1,181 @@
+//go:build unix
+
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sd/backends"
+	"sd/identity"
+)
+
+// unanswered is how long a file system on a server may take to open or describe a file.
+const unanswered = 5 * time.Second
+
+// ChangedError says that a file is not the version that the catalog knows. It is
+// backends.ErrChanged.
+type ChangedError struct {
+	// Attributes: size, mtime and inode are the same, only the ctime is not. So its mode, owner
+	// or links were changed, or its bytes, by somebody who has hidden that.
+	Attributes bool
+}
+
+func (e *ChangedError) Error() string {
+	if e.Attributes {
+		return "its attributes have changed since it was identified"
+	}
+	return "it has changed since it was identified"
+}
+
+// Is makes it backends.ErrChanged.
+func (e *ChangedError) Is(target error) bool { return target == backends.ErrChanged }
+
+// Look tells whether a copy on this device is still the version that was proven: nil, or a
+// *ChangedError, or why it cannot be looked at. On a server that does not answer it gives
+// up after 5 s with backends.ErrOffline.
+func (s *Source) Look(ctx context.Context) error {
+	var st unix.Stat_t
+	err := s.patiently(ctx, func() error {
+		var now unix.Stat_t
+		if err := s.at(func(dir int, name string) error {
+			return unix.Fstatat(dir, name, &now, unix.AT_SYMLINK_NOFOLLOW)
+		}); err != nil {
+			return err
+		}
+		st = now
+		return nil
+	})
+	if err != nil {
+		return &os.PathError{Op: "stat", Path: s.Name, Err: err}
+	}
+	return s.compare(&st)
+}
+
+// Open opens a copy on this device for reading, and makes sure that it is still the version
+// that was proven; errors are those of Look. It follows no link, and leaves the time of
+// access alone where that is allowed. The caller closes the file.
+func (s *Source) Open(ctx context.Context) (*os.File, error) {
+	fd := -1
+	opened := make(chan int, 1) // one that comes too late is closed by its opener
+	err := s.patiently(ctx, func() error {
+		err := s.at(func(dir int, name string) (err error) {
+			const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
+			f, err := openat(dir, name, flags|noAtime)
+			if err == unix.EPERM && noAtime != 0 {
+				f, err = openat(dir, name, flags)
+			}
+			if err == nil {
+				opened <- f
+			}
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		go func() {
+			select {
+			case late := <-opened:
+				unix.Close(late)
+			case <-time.After(10 * time.Minute):
+			}
+		}()
+		return nil, &os.PathError{Op: "open", Path: s.Name, Err: err}
+	}
+	fd = <-opened
+	f := os.NewFile(uintptr(fd), s.Name)
+	if err := s.Check(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Check tells whether f, which Open has opened, is still the version that was proven. What
+// was read from f before Check began and it says nil is of that version.
+func (s *Source) Check(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return &os.PathError{Op: "stat", Path: s.Name, Err: err}
+	}
+	return s.compare(&st)
+}
+
+// compare tells how st differs from what the catalog says.
+func (s *Source) compare(st *unix.Stat_t) error {
+	was := &s.File
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != was.Size || unix.TimespecToNsec(st.Mtim) != was.ModTime {
+		return &ChangedError{}
+	}
+	if identity.LocalVersion(unix.TimespecToNsec(st.Ctim), uint64(st.Ino)) == was.Version {
+		return nil
+	}
+	inode, ok := identity.Inode(was.Version)
+	return &ChangedError{Attributes: ok && inode == uint64(st.Ino)}
+}
+
+// Remote tells whether a file of this device lies on a server, which may not answer: a
+// system call on it may hang.
+func (s *Source) Remote() bool { return s.network }
+
+// patiently does it, on a server no longer than that may take: do goes on by itself then.
+func (s *Source) patiently(ctx context.Context, do func() error) error {
+	if !s.network {
+		return do()
+	}
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	timer := time.NewTimer(unanswered)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return fmt.Errorf("no answer within %v: %w", unanswered, backends.ErrOffline)
+	}
+}
+
+// maxPath is the length of the longest path that the kernel takes at once.
+const maxPath = 4096
+
+// at calls do with a directory and a name relative to it: the whole path, unless that is too
+// long for one call.
+func (s *Source) at(do func(dir int, name string) error) error {
+	dir, name := unix.AT_FDCWD, s.Name
+	defer func() {
+		if dir != unix.AT_FDCWD {
+			unix.Close(dir)
+		}
+	}()
+	for len(name) >= maxPath {
+		cut := strings.LastIndexByte(name[:maxPath-1], '/')
+		if cut <= 0 {
+			return unix.ENAMETOOLONG
+		}
+		next, err := openat(dir, name[:cut], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		if dir != unix.AT_FDCWD {
+			unix.Close(dir)
+		}
+		dir, name = next, strings.TrimLeft(name[cut:], "/")
+	}
+	return do(dir, name)
+}
+
+func openat(dir int, name string, flags int) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, name, flags, 0)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
