@@ -1,0 +1,73 @@
+package watch
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"sd/index"
+	"sd/library/catalog"
+)
+
+// Status tells how a Watcher fares.
+type Status struct {
+	Locations []LocationStatus
+	Folders   int    // that are watched, over all locations
+	Waiting   int    // changes of volumes that are not in the catalog yet
+	Problem   string // why nothing, or not all, is kept fresh
+}
+
+// LocationStatus tells how one location fares.
+type LocationStatus struct {
+	ID    int64
+	Name  string
+	Place catalog.Place
+	Path  string
+	State State
+	Err   string // what goes wrong, in Gone and Failing
+	// Counted tells whether Counts are known; they may be some seconds old.
+	Counted  bool
+	Counts   catalog.Counts
+	Scanned  time.Time       // when the last whole scan ended, in whatever process; zero: never
+	Scan     *index.Progress // of the scan under way here, else nil
+	Identify *index.Progress // of the identification under way here, else nil
+	// Watched is how many folders are watched, Unwatched how many cannot be. Advice says why,
+	// and what can be done; "" if all are.
+	Watched, Unwatched int
+	Advice             string
+	Overflows          int // how often changes were lost, and all was scanned for it
+}
+
+// Status returns a snapshot, the locations in the order in which they were added. It does
+// not block.
+func (w *Watcher) Status() Status {
+	s := Status{Folders: w.notifier.count(), Waiting: w.changes.waiting()}
+	w.mu.Lock()
+	s.Problem = w.err
+	w.mu.Unlock()
+	if s.Problem == "" && w.noTell != nil {
+		s.Problem = "changes on the local disk are seen by looking now and then: " + w.noTell.Error()
+	}
+	now := time.Now()
+	for _, p := range w.all() {
+		s.Locations = append(s.Locations, p.status(now))
+	}
+	slices.SortFunc(s.Locations, func(a, b LocationStatus) int { return cmp.Compare(a.ID, b.ID) })
+	return s
+}
+
+func (p *place) status(now time.Time) LocationStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.recount(now)
+	s := LocationStatus{
+		ID: p.id, Name: p.loc.Name, Place: p.loc.Place, Path: p.loc.Path,
+		State: p.state, Err: p.err, Counted: p.counts.ok, Counts: p.counts.known, Scanned: p.loc.Scanned,
+		Scan: p.progress, Identify: p.identifying,
+		Watched: p.watching, Unwatched: p.limit.folders(), Advice: p.limit.advice(), Overflows: p.limit.overflows,
+	}
+	if s.State == Fresh && s.Identify != nil {
+		s.State = Identifying
+	}
+	return s
+}
