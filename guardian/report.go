@@ -1,0 +1,303 @@
+package guardian
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	iofs "io/fs"
+	"slices"
+	"strings"
+
+	"sd/library"
+	"sd/library/catalog"
+)
+
+// Tally counts copies: a file under all its names (hard links) counts once.
+type Tally struct {
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
+func (t *Tally) add(size int64) {
+	t.Files++
+	t.Bytes += size
+}
+
+// Risks say how well some files are protected. A file is in one at most of OneCopy,
+// OneDevice and OneMedium: the first that is true.
+type Risks struct {
+	Total     Tally `json:"total"`      // whose content is proven
+	OneCopy   Tally `json:"one_copy"`   // nothing else holds these bytes, or only what a restart ends
+	OneDevice Tally `json:"one_device"` // several copies, all on one device
+	OneMedium Tally `json:"one_medium"` // on several devices, all of one medium
+	Unmet     Tally `json:"unmet"`      // fewer copies than the policy asks for
+	// Unidentified are files of which it is not known what they hold, so that nothing can be
+	// said of them. They are in no other Tally. Empty files are in none at all.
+	Unidentified Tally `json:"unidentified"`
+}
+
+// FolderRisks are the Risks of one folder with all below it.
+type FolderRisks struct {
+	Scope
+	Risks
+}
+
+// PolicyRisks are the files for which one policy counts.
+type PolicyRisks struct {
+	library.Policy
+	Total, Unmet Tally
+}
+
+// Report is how well files are protected.
+type Report struct {
+	Risks
+	// Folders are those right below the scopes, the one with most bytes unmet first; the
+	// files right in a scope are under the scope's own name.
+	Folders []FolderRisks
+	// Policies are those that count for some file. The last may be Default, whose Place is "".
+	Policies []PolicyRisks
+	// Rotten are the files whose bytes changed by themselves, as Verify found out.
+	Rotten []library.Rot
+}
+
+// ReportQuery says what is reported on.
+type ReportQuery struct {
+	Under   []Scope // none: all of the library
+	Folders bool    // whether by folder
+}
+
+// Report measures how the files below the scopes are protected by copies anywhere in the
+// library. It reads all contents once, and keeps no more than its answer.
+func (g *Guardian) Report(ctx context.Context, q ReportQuery) (Report, error) {
+	a, err := g.atlas(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	list, err := g.library.Policies(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	r := &reporter{query: q, policies: newPolicies(list), gather: newGatherer(a), folders: map[Scope]*Risks{}, byPolicy: map[*library.Policy]*PolicyRisks{}}
+	if q.Folders {
+		if r.bases, err = g.bases(ctx, q.Under); err != nil {
+			return Report{}, err
+		}
+	}
+	err = g.catalog.EachCopy(ctx, func(c catalog.Content, copies []catalog.Copy) error {
+		r.content(c, copies)
+		return nil
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	if err := g.unidentified(ctx, q.Under, r.unidentified); err != nil {
+		return Report{}, err
+	}
+	rotten, err := g.library.Rotten(ctx)
+	for _, rot := range rotten {
+		if holds(q.Under, rot.Place, rot.Path) {
+			r.report.Rotten = append(r.report.Rotten, rot)
+		}
+	}
+	return r.finish(), err
+}
+
+// bases are the folders whose folders are reported on: the scopes, or else the locations
+// that lie in no other.
+func (g *Guardian) bases(ctx context.Context, scopes []Scope) ([]Scope, error) {
+	if len(scopes) == 0 {
+		locations, err := g.library.Locations(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range locations {
+			scopes = append(scopes, Scope{l.Place, l.Path})
+		}
+	}
+	var bases []Scope
+	for i, s := range scopes {
+		inner := slices.ContainsFunc(scopes, func(o Scope) bool { return o != s && o.Holds(s.Place, s.Path) })
+		if !inner && !slices.Contains(scopes[:i], s) {
+			bases = append(bases, s)
+		}
+	}
+	return bases, nil
+}
+
+type reporter struct {
+	query    ReportQuery
+	policies *policies
+	gather   *gatherer
+	bases    []Scope
+
+	census   census
+	report   Report
+	folders  map[Scope]*Risks
+	byPolicy map[*library.Policy]*PolicyRisks
+}
+
+// content counts one content's copies.
+func (r *reporter) content(c catalog.Content, copies []catalog.Copy) {
+	list := r.gather.gather(copies)
+	r.census.reset()
+	for _, i := range list {
+		r.census.add(i.Site, 1)
+	}
+	risk := r.risk()
+	for _, i := range list {
+		at := slices.IndexFunc(i.Names, func(n catalog.Copy) bool { return holds(r.query.Under, n.Place, n.Path) })
+		if at < 0 || i.Site.Device == "" {
+			continue
+		}
+		unmet := false
+		for _, n := range i.Names {
+			if holds(r.query.Under, n.Place, n.Path) {
+				unmet = !r.policy(n, c.Size) || unmet
+			}
+		}
+		add := func(risks *Risks) {
+			risks.Total.add(c.Size)
+			if t := risk(risks); t != nil {
+				t.add(c.Size)
+			}
+			if unmet {
+				risks.Unmet.add(c.Size)
+			}
+		}
+		add(&r.report.Risks)
+		if f := r.folder(i.Names[at].Place, i.Names[at].Path); f != nil {
+			add(f)
+		}
+	}
+}
+
+// risk is the Tally for contents that lie where the census says.
+func (r *reporter) risk() func(*Risks) *Tally {
+	switch {
+	case r.census.spread(0) < 2:
+		return func(s *Risks) *Tally { return &s.OneCopy }
+	case r.census.spread(library.DifferentDevice) < 2:
+		return func(s *Risks) *Tally { return &s.OneDevice }
+	case r.census.spread(library.DifferentMedium) < 2:
+		return func(s *Risks) *Tally { return &s.OneMedium }
+	}
+	return func(*Risks) *Tally { return nil }
+}
+
+// policy counts a name for its policy, and tells whether that is met.
+func (r *reporter) policy(n catalog.Copy, size int64) bool {
+	p := r.policies.of(n.Place, n.Path)
+	t := r.byPolicy[p]
+	if t == nil {
+		t = &PolicyRisks{Policy: *p}
+		r.byPolicy[p] = t
+	}
+	t.Total.add(size)
+	ok := met(p, &r.census)
+	if !ok {
+		t.Unmet.add(size)
+	}
+	return ok
+}
+
+func (r *reporter) unidentified(place catalog.Place, path string, size int64) {
+	r.report.Unidentified.add(size)
+	if f := r.folder(place, path); f != nil {
+		f.Unidentified.add(size)
+	}
+}
+
+// folder returns the Risks of the folder right below a base in which path lies, or nil.
+func (r *reporter) folder(place catalog.Place, path string) *Risks {
+	for _, b := range r.bases {
+		if !b.Holds(place, path) {
+			continue
+		}
+		start := len(b.Path)
+		if start > 0 && start < len(path) {
+			start++ // the slash
+		}
+		at := b
+		if i := strings.IndexByte(path[start:], '/'); i > 0 {
+			at.Path = path[:start+i]
+		}
+		f := r.folders[at]
+		if f == nil {
+			f = new(Risks)
+			r.folders[Scope{at.Place, strings.Clone(at.Path)}] = f
+		}
+		return f
+	}
+	return nil
+}
+
+func (r *reporter) finish() Report {
+	for at, risks := range r.folders {
+		r.report.Folders = append(r.report.Folders, FolderRisks{at, *risks})
+	}
+	slices.SortFunc(r.report.Folders, func(a, b FolderRisks) int {
+		return cmp.Or(cmp.Compare(b.Unmet.Bytes, a.Unmet.Bytes), cmp.Compare(b.OneCopy.Bytes, a.OneCopy.Bytes),
+			cmp.Compare(b.Unidentified.Bytes, a.Unidentified.Bytes), cmp.Compare(a.Place, b.Place), cmp.Compare(a.Path, b.Path))
+	})
+	for _, p := range r.byPolicy {
+		r.report.Policies = append(r.report.Policies, *p)
+	}
+	slices.SortFunc(r.report.Policies, func(a, b PolicyRisks) int { // Default, which has no place, last
+		return cmp.Or(compareBool(a.Place == "", b.Place == ""), cmp.Compare(a.Place, b.Place), cmp.Compare(a.Path, b.Path))
+	})
+	return r.report
+}
+
+// unidentified calls fn for each file in the scopes that may have a content and has none proven.
+func (g *Guardian) unidentified(ctx context.Context, scopes []Scope, fn func(place catalog.Place, path string, size int64)) error {
+	roots, err := g.bases(ctx, scopes)
+	if err != nil {
+		return err
+	}
+	for _, s := range roots {
+		folder, err := g.catalog.FindFolder(ctx, s.Place, s.Path)
+		if errors.Is(err, iofs.ErrNotExist) { // a file, or not indexed
+			_, f, err := g.catalog.FindFile(ctx, s.Place, s.Path)
+			if err == nil && f.Type == catalog.Regular && f.Size > 0 && !f.Proof.Proven() {
+				fn(s.Place, s.Path, f.Size)
+			}
+			if err != nil && !errors.Is(err, iofs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var dir catalog.FolderID
+		var path string
+		err = g.catalog.EachFile(ctx, catalog.FileQuery{Under: folder.ID, Unproven: true, Regular: true}, func(in catalog.FolderID, f *catalog.File) error {
+			if f.Size == 0 {
+				return nil
+			}
+			if in != dir {
+				_, p, err := g.catalog.Path(ctx, in)
+				if errors.Is(err, iofs.ErrNotExist) {
+					return nil // dropped meanwhile
+				}
+				if err != nil {
+					return err
+				}
+				dir, path = in, p
+			}
+			fn(s.Place, join(path, f.Name), f.Size)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}

@@ -1,0 +1,119 @@
+package guardian
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sd/identity"
+	"sd/library"
+	"sd/library/catalog"
+	"sd/resolver"
+)
+
+// rotten handles a file here that holds other bytes than expected. It is read a second time:
+// what two readings tell differently is a fault on the way, not in the file.
+func (v *verifier) rotten(ctx context.Context, c *catalog.Copy, r reading, expected identity.Sum, f *Finding) error {
+	again, err := v.read(ctx, "/"+c.Path, func(int64) {})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errTouched) || err == nil && again.version != r.version:
+		f.Verdict, f.Why = Changed, errTouched.Error()
+		return nil
+	case err != nil:
+		f.Verdict, f.Why = Unreadable, sayMissing(err).Error()
+		return nil
+	case again.sum != r.sum:
+		f.Verdict, f.Why = Unreadable, "two readings gave different bytes: check memory, cable and disk"
+		return nil
+	}
+	f.Verdict, f.Expected, f.Actual, f.Why = Rotten, expected, r.sum, sayRot(c, r.version)
+	return v.disprove(ctx, c, f, r.version)
+}
+
+// sayRot says what ctime and inode tell of how it came to that.
+func sayRot(c *catalog.Copy, now catalog.FileVersion) string {
+	if c.File.Version == now.Version {
+		return "nothing wrote to it since it was identified, so its disk gives other bytes than it was given"
+	}
+	then, _ := identity.Inode(c.File.Version)
+	inode, _ := identity.Inode(now.Version)
+	if then != inode {
+		return "another file of the same size and time took its name; whoever put it there may have copied it wrong"
+	}
+	ctime, _ := identity.Ctime(now.Version)
+	return "its inode changed on " + time.Unix(0, ctime).Format(time.DateTime) +
+		": a program wrote to it and set its time back, or only its mode, owner or names changed and its disk gives other bytes"
+}
+
+// disprove sees to it that a rotten file is taken for no copy, under any of its names, and
+// remembers what it held. Then it looks for a copy of that.
+func (v *verifier) disprove(ctx context.Context, c *catalog.Copy, f *Finding, now catalog.FileVersion) error {
+	err := v.guardian.library.NoteRot(ctx, library.Rot{
+		Place: c.Place, Path: c.Path, Size: now.Size, ModTime: now.ModTime, Expected: f.Expected, Actual: f.Actual,
+	})
+	if err != nil {
+		return err
+	}
+	names := []catalog.Copy{*c}
+	if c.File.Content != 0 {
+		copies, err := v.guardian.catalog.Copies(ctx, c.File.Content)
+		if err != nil {
+			return err
+		}
+		for _, o := range copies {
+			if o.Place == c.Place && o.File.Version == c.File.Version && o.Path != c.Path && o.Place.Local() {
+				names = append(names, o) // a hard link
+			}
+		}
+	}
+	err = v.guardian.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		for _, n := range names {
+			if n.File.Content == 0 {
+				continue
+			}
+			if err := tx.Disprove(n.Folder, n.File.Name, n.File.FileVersion()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	f.Good, err = v.good(ctx, f)
+	return err
+}
+
+// good finds the best other copy of what a file held. One on this device is read first: it
+// may be rotten as well.
+func (v *verifier) good(ctx context.Context, f *Finding) (*Good, error) {
+	rotten, err := v.guardian.resolver.URI(f.Place, f.Path)
+	if err != nil {
+		return nil, err
+	}
+	_, sources, err := v.guardian.resolver.Sources(ctx, f.Expected.ContentID())
+	if errors.As(err, new(*resolver.NotIndexedError)) {
+		return nil, nil // swept, since nothing else holds it
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sources {
+		if !s.Usable || s.Path == rotten {
+			continue
+		}
+		if s.Place != v.check.here {
+			return &Good{URI: s.Path}, nil
+		}
+		r, err := v.read(ctx, s.Name, func(int64) {})
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil && r.sum == f.Expected {
+			return &Good{URI: s.Path, Read: true}, nil
+		}
+	}
+	return nil, nil
+}
