@@ -125,7 +125,11 @@ func (l *Library) AddLocation(ctx context.Context, loc Location) (Location, erro
 	if err != nil {
 		return Location{}, err
 	}
-	return loc, nil
+	err = l.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		loc.Folder, err = tx.MakePath(loc.Place, loc.Path)
+		return err
+	})
+	return loc, err
 }
 
 // SetLocation changes the name, mode and rules of the location with loc.ID. An unknown ID
@@ -168,7 +172,17 @@ func (l *Library) Locations(ctx context.Context) ([]Location, error) {
 		}
 		list = append(list, loc)
 	}
-	return list, l.explain("list locations of", rows.Err())
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, l.explain("list locations of", err)
+	}
+	for i, loc := range list {
+		folder, err := l.catalog.FindFolder(ctx, loc.Place, loc.Path)
+		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			return nil, err
+		}
+		list[i].Folder = folder.ID
+	}
+	return list, nil
 }
 
 func checkLocation(loc Location) (rules string, err error) {
@@ -250,13 +264,4 @@ func fromMilli(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
-}
-
-// RemoveLocation forgets a location; its files stay where they are. An unknown id is
-// fs.ErrNotExist.
-func (l *Library) RemoveLocation(ctx context.Context, id int64) error {
-	return l.write(ctx, "remove a location from", func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "DELETE FROM locations WHERE id = ?", id)
-		return one(res, err, "location", id)
-	})
 }
