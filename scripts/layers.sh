@@ -34,6 +34,7 @@ internal/*             any
 # What a package'"'"'s tests may import besides.
 test_rules='
 fs                     library backends/* internal/*
+library/catalog        library
 guardian               backends/* internal/*
 index                  backends/* internal/*
 index/*                backends/* internal/*

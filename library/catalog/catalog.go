@@ -24,9 +24,17 @@ type Catalog struct {
 	readers *sql.DB
 	explain func(op string, err error) error
 	keyOf   func(uuid.UUID) Key // tests make contents clash with it
+	limits  limits
 
 	mu    sync.Mutex
 	conns map[driver.Conn]*conn
+}
+
+// limits are small in tests.
+type limits struct {
+	pageRows    int // how many rows a walk takes from one snapshot
+	sliceFiles  int // how many files EachCopy holds at a time, about
+	smallFolder int // up to how many files a folder is searched for one of a content
 }
 
 // maxConns is how many connections keep their statements.
@@ -39,6 +47,7 @@ func New(writer, readers *sql.DB, explain func(op string, err error) error) *Cat
 	return &Catalog{
 		writer: writer, readers: readers, explain: explain,
 		keyOf: KeyOf, conns: map[driver.Conn]*conn{},
+		limits: limits{pageRows: 4096, sliceFiles: 1 << 16, smallFolder: 256},
 	}
 }
 

@@ -13,6 +13,7 @@ const hasCopy = "(home IS NOT NULL OR EXISTS (SELECT 1 FROM copies WHERE content
 // EachContent hands fn the contents with a Key above after that have a copy, proven or Kept, in the order of
 // their Keys. It reads some thousand at a time, as EachFile does.
 func (c *Catalog) EachContent(ctx context.Context, after Key, fn func(Content) error) error {
+	pageRows := c.limits.pageRows
 	page := make([]Content, 0, pageRows)
 	for {
 		page = page[:0]

@@ -7,9 +7,6 @@ import (
 	"slices"
 )
 
-// sliceFiles is how many files EachCopy holds at a time, about.
-const sliceFiles = 1 << 16
-
 // contentCopies is a content with the files that have it.
 type contentCopies struct {
 	content Content
@@ -27,8 +24,7 @@ func (c *Catalog) EachCopy(ctx context.Context, fn func(Content, []Copy) error) 
 	}); err != nil {
 		return err
 	}
-	slices := files/sliceFiles + 1
-	width := (Key(1)<<keyBits)/Key(slices) + 1
+	width := (Key(1)<<keyBits)/Key(files/int64(c.limits.sliceFiles)+1) + 1
 	for from := Key(0); from < 1<<keyBits; from += width {
 		var list []contentCopies
 		if err := c.read(ctx, func(db *conn) (err error) {
@@ -117,7 +113,7 @@ func (c *Catalog) BySize(ctx context.Context, size int64) (list []Copy, err erro
 // eachOf hands fn the contents whose Keys a query returns, page by page, after a Key. Where
 // the query has a second column, want says by it which ones.
 func (c *Catalog) eachOf(ctx context.Context, query string, want func(int64) bool, fn func(Content, []Copy) error) error {
-	after := Key(0)
+	after, pageRows := Key(0), c.limits.pageRows
 	for {
 		var list []contentCopies
 		rows := 0
@@ -169,13 +165,13 @@ func (c *Catalog) EachProbable(ctx context.Context, fn func(hint uint64, files [
 		hint  uint64
 		files []Copy
 	}
-	after, first := int64(0), true
+	after, first, page := int64(0), true, c.limits.pageRows/16+1
 	for {
 		var list []group
 		n := 0
 		if err := c.read(ctx, func(db *conn) error {
 			var hints []int64
-			query, args := "SELECT hint FROM files WHERE hint IS NOT NULL AND hint > ? GROUP BY hint HAVING count(*) > 1 ORDER BY hint LIMIT ?", []driver.Value{after, int64(256)}
+			query, args := "SELECT hint FROM files WHERE hint IS NOT NULL AND hint > ? GROUP BY hint HAVING count(*) > 1 ORDER BY hint LIMIT ?", []driver.Value{after, int64(page)}
 			if first {
 				query, args = "SELECT hint FROM files WHERE hint IS NOT NULL GROUP BY hint HAVING count(*) > 1 ORDER BY hint LIMIT ?", args[1:]
 			}
@@ -218,7 +214,7 @@ func (c *Catalog) EachProbable(ctx context.Context, fn func(hint uint64, files [
 				return err
 			}
 		}
-		if n < 256 {
+		if n < page {
 			return nil
 		}
 	}

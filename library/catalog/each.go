@@ -5,10 +5,6 @@ import (
 	"database/sql/driver"
 )
 
-// pageRows is how many rows a walk takes from one snapshot. Between the pages nothing is
-// held, so that a long walk keeps no writer from tidying up behind itself.
-const pageRows = 4096
-
 // FileQuery says which files a walk is about.
 type FileQuery struct {
 	Under    FolderID // those in this folder and below; 0: all
@@ -33,7 +29,8 @@ type dirFile struct {
 }
 
 // EachFile hands fn the files of q in the order of their folders' ids and their names. It reads
-// some thousand at a time, so it sees some of the changes made meanwhile; fn may make them. The
+// some thousand at a time and holds nothing in between, so a long walk keeps no writer from tidying
+// up behind itself. It sees some of the changes made meanwhile; fn may make them. The
 // File is fn's during the call, its strings for good. Errors of fn end it and come back as they are.
 func (c *Catalog) EachFile(ctx context.Context, q FileQuery, fn func(dir FolderID, f *File) error) error {
 	return c.eachPage(ctx, q, func(_ *conn, page []dirFile) (func() error, error) {
@@ -87,6 +84,7 @@ func (c *Catalog) eachPage(ctx context.Context, q FileQuery, see func(*conn, []d
 			return nil
 		}
 	}
+	pageRows := c.limits.pageRows
 	page := make([]dirFile, 0, pageRows)
 	var after FolderID
 	var name []byte // nil: the folder from its beginning

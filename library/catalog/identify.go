@@ -13,9 +13,6 @@ import (
 // nobody needs the one of a known content.
 const smallFile = 102_400
 
-// smallFolder is up to how many files a folder is searched for one of a content.
-const smallFolder = 256
-
 // Identify says that the regular file has the bytes of that BLAKE3, and by which proof, at least
 // Read. It returns false, and changes nothing, where the file is gone or not that version any more.
 func (tx *Tx) Identify(folder FolderID, name string, was FileVersion, sum identity.Sum, print identity.Print, p Proof) (bool, error) {
@@ -104,11 +101,11 @@ func (tx *Tx) content(key Key, sum identity.Sum, size int64, print identity.Prin
 func (tx *Tx) small(folder FolderID) (bool, error) {
 	s := tx.state(folder)
 	if s.small == nil {
-		n, err := tx.number("SELECT count(*) FROM (SELECT 1 FROM files WHERE folder = ? LIMIT ?)", int64(folder), int64(smallFolder+1))
+		n, err := tx.number("SELECT count(*) FROM (SELECT 1 FROM files WHERE folder = ? LIMIT ?)", int64(folder), int64(tx.c.limits.smallFolder+1))
 		if err != nil {
 			return false, err
 		}
-		small := n <= smallFolder
+		small := n <= int64(tx.c.limits.smallFolder)
 		s.small = &small
 	}
 	return *s.small, nil
