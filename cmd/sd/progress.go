@@ -13,22 +13,66 @@ import (
 // progressEvery is how often progress is a new line where it cannot be one that changes.
 const progressEvery = 10 * time.Second
 
-// progress shows what an unmount waits for: on a terminal one line that changes, else a
-// line now and then. It says nothing if there is nothing to wait for.
-type progress struct {
+// progressLine shows how far long work is: on a terminal one line that changes, else a line
+// now and then. The zero last means that the first line comes at once.
+type progressLine struct {
 	w        io.Writer
 	terminal bool
+	width    int // columns of the terminal
 	shown    int // columns of the line that changes
 	last     time.Time
-	told     map[string]bool // URIs whose failure was said
+}
+
+func (a *app) newProgressLine() progressLine {
+	l := progressLine{w: a.errOut, width: 80}
+	if f, ok := a.errOut.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		l.terminal = true
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			l.width = width
+		}
+	}
+	return l
+}
+
+// set shows text, cut to the terminal's width.
+func (l *progressLine) set(text string) {
+	if !l.terminal {
+		if now := time.Now(); now.Sub(l.last) >= progressEvery {
+			l.last = now
+			fmt.Fprintln(l.w, text)
+		}
+		return
+	}
+	if runes := []rune(text); len(runes) >= l.width {
+		text = string(runes[:l.width-1])
+	}
+	columns := len([]rune(text))
+	fmt.Fprint(l.w, "\r"+text+strings.Repeat(" ", max(0, l.shown-columns)))
+	l.shown = columns
+}
+
+// say prints a line that stays.
+func (l *progressLine) say(text string) {
+	l.clear()
+	fmt.Fprintln(l.w, text)
+}
+
+// clear leaves the cursor at the start of an empty line.
+func (l *progressLine) clear() {
+	if l.shown > 0 {
+		fmt.Fprint(l.w, "\r"+strings.Repeat(" ", l.shown)+"\r")
+		l.shown = 0
+	}
+}
+
+// progress shows what an unmount waits for. It says nothing if there is nothing to wait for.
+type progress struct {
+	progressLine
+	told map[string]bool // URIs whose failure was said
 }
 
 func (a *app) newProgress() *progress {
-	p := &progress{w: a.errOut, told: map[string]bool{}}
-	if f, ok := a.errOut.(*os.File); ok {
-		p.terminal = term.IsTerminal(int(f.Fd()))
-	}
-	return p
+	return &progress{progressLine: a.newProgressLine(), told: map[string]bool{}}
 }
 
 // show takes one answer of a mount that waits.
@@ -42,27 +86,9 @@ func (p *progress) show(reply answer) {
 			continue
 		}
 		p.told[f.URI] = true
-		p.clear()
-		fmt.Fprintf(p.w, "%s: %s; trying again\n", printable(f.URI), printable(f.Reason))
+		p.say(fmt.Sprintf("%s: %s; trying again", printable(f.URI), printable(f.Reason)))
 	}
-	text := "waiting for uploads: " + u.summary(time.Now())
-	if !p.terminal {
-		if now := time.Now(); now.Sub(p.last) >= progressEvery {
-			p.last = now
-			fmt.Fprintln(p.w, text)
-		}
-		return
-	}
-	p.clear()
-	fmt.Fprint(p.w, text)
-	p.shown = len(text)
-}
-
-func (p *progress) clear() {
-	if p.shown > 0 {
-		fmt.Fprint(p.w, "\r"+strings.Repeat(" ", p.shown)+"\r")
-		p.shown = 0
-	}
+	p.set("waiting for uploads: " + u.summary(time.Now()))
 }
 
 // end leaves the cursor at the start of a line.
