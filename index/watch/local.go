@@ -231,7 +231,6 @@ func (l *local) lookWhole(ctx context.Context) {
 		err = l.scan(ctx)
 	}
 	if err == nil {
-		l.watch(l.root, true)
 		_, err = l.watchBelow(ctx, dir, true, true)
 	}
 	if err != nil {
@@ -308,16 +307,11 @@ func (l *local) follow(ctx context.Context, looks []index.Dirty) {
 	}
 }
 
-// watchBelow watches the folders that the catalog has in dir, or everywhere below it, and
+// watchBelow watches the folders that the catalog has in dir, or dir and all below it, and
 // returns the uppermost of those that were not watched before. again is as in watch.
 func (l *local) watchBelow(ctx context.Context, dir string, deep, again bool) (tops []index.Dirty, err error) {
-	if deep {
-		l.mu.Lock()
-		l.limit.forgetBelow(dir)
-		l.mu.Unlock()
-	}
 	fresh := map[string]bool{}
-	err = l.folders(ctx, dir, func(sub string) (into bool) {
+	visit := func(sub string) (into bool) {
 		isNew, ok := l.watch(systemPath(sub), again)
 		switch {
 		case !ok:
@@ -331,7 +325,14 @@ func (l *local) watchBelow(ctx context.Context, dir string, deep, again bool) (t
 			}
 		}
 		return deep || isNew
-	})
+	}
+	if deep {
+		l.mu.Lock()
+		l.limit.forgetBelow(dir)
+		l.mu.Unlock()
+		visit(dir)
+	}
+	err = l.folders(ctx, dir, visit)
 	return tops, err
 }
 

@@ -41,13 +41,15 @@ type LocationStatus struct {
 // Status returns a snapshot, the locations in the order in which they were added. It does
 // not block.
 func (w *Watcher) Status() Status {
-	s := Status{Folders: w.notifier.count(), Waiting: w.changes.waiting()}
+	s := Status{Waiting: w.changes.waiting()}
 	w.mu.Lock()
+	notifier := w.notifier
 	s.Problem = w.err
-	w.mu.Unlock()
 	if s.Problem == "" && w.noTell != nil {
 		s.Problem = "changes on the local disk are seen by looking now and then: " + w.noTell.Error()
 	}
+	w.mu.Unlock()
+	s.Folders = notifier.count()
 	now := time.Now()
 	for _, p := range w.all() {
 		s.Locations = append(s.Locations, p.status(now))

@@ -54,7 +54,7 @@ type Watcher struct {
 
 	turn     chan struct{} // held by the whole scan that goes on
 	notifier *notifier     // nil: the system tells nothing
-	noTell   error         // why
+	noTell   error         // why; both are set by Start, before all that uses them
 	changes  *changes
 	identify *identifier
 	packer   *packer
@@ -65,9 +65,9 @@ type Watcher struct {
 	err    string           // why the list of locations is not up to date
 }
 
-// Start begins to keep all locations fresh and returns at once. The caller ends it with
-// Close.
-func Start(cfg Config) *Watcher {
+// New returns a Watcher that keeps nothing fresh yet, but gathers what it is told of changes.
+// The caller ends it with Close, started or not.
+func New(cfg Config) *Watcher {
 	log := cfg.Index.Log
 	if log == nil {
 		log = slog.Default()
@@ -78,20 +78,29 @@ func Start(cfg Config) *Watcher {
 		turn:   make(chan struct{}, 1), places: map[int64]*place{},
 	}
 	w.life, w.die = context.WithCancel(context.Background())
-	if w.notifier, w.noTell = newNotifier(cfg.MaxFolders); w.noTell != nil {
-		log.Warn("changes on the local disk are seen by looking now and then", "err", w.noTell)
-	}
 	w.changes = newChanges(w)
 	w.identify = newIdentifier(w)
 	w.packer = newPacker(w)
+	return w
+}
+
+// Start begins to keep all locations fresh and returns at once.
+func (w *Watcher) Start() {
 	var unclean bool
-	if w.crumb, unclean = dropCrumb(w.lib.Dir(), log); unclean {
-		log.Info("an earlier mount was cut off: volumes are looked at again")
+	w.crumb, unclean = dropCrumb(w.lib.Dir(), w.log)
+	if unclean {
+		w.log.Info("an earlier mount was cut off: volumes are looked at again")
 	}
+	n, err := newNotifier(w.cfg.MaxFolders)
+	if err != nil {
+		w.log.Warn("changes on the local disk are seen by looking now and then", "err", err)
+	}
+	w.mu.Lock()
+	w.notifier, w.noTell = n, err
+	w.mu.Unlock()
 	w.work.Go(func() { w.run(unclean) })
 	w.work.Go(w.identify.run)
 	w.work.Go(w.packer.run)
-	return w
 }
 
 // Close ends all scans at once and then notes what was changed in volumes, which takes no
