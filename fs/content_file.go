@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,6 +27,7 @@ type contentFile struct {
 	node  *contentNode
 	begun sync.Once
 	whole *identity.Stream // of what is given out; nil before the first read
+	spoil sync.Once        // it was found to be wrong
 
 	now  atomic.Pointer[openCopy] // the copy in use; nil where there is none
 	turn chan struct{}            // held while another copy is looked for
@@ -49,8 +51,14 @@ type triedCopy struct {
 // errWrongBytes says that a copy has not the bytes that it was proven to have.
 var errWrongBytes = errors.New("its bytes are not those that were proven: the disk or the service has changed them unseen")
 
-// errNoCopy says that no copy can be read.
-var errNoCopy = errors.New("no copy can be reached now")
+// errNoCopy says that there is no copy that could be tried.
+var errNoCopy = fmt.Errorf("no copy can be reached now: %w", backends.ErrOffline)
+
+// exhaustedError says that no copy is left, and why the last one failed.
+type exhaustedError struct{ last error }
+
+func (e *exhaustedError) Error() string { return "no copy can be read; the last one: " + e.last.Error() }
+func (e *exhaustedError) Unwrap() error { return e.last }
 
 // Open finds a copy that can be read.
 func (n *contentNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
@@ -62,12 +70,12 @@ func (n *contentNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle
 	f := &contentFile{node: n, turn: make(chan struct{}, 1), tried: make(map[triedCopy]time.Time)}
 	if _, err := f.copy(ctx, nil); err != nil {
 		f.close()
-		if ctx.Err() != nil {
+		var none *exhaustedError
+		switch {
+		case ctx.Err() != nil:
 			return nil, 0, syscall.EINTR
-		}
-		e, known := errno(err)
-		if errors.Is(err, errNoCopy) || known && e != syscall.ENOENT {
-			n.tree.log.Info("no copy of a content can be read", "path", n.uri(), "err", err)
+		case errors.As(err, &none):
+			n.tree.log.Debug("a content cannot be opened", "path", n.uri(), "err", err)
 			return nil, 0, syscall.EHOSTUNREACH
 		}
 		return nil, 0, n.tree.fail("open", n.uri(), err)
@@ -115,8 +123,6 @@ func (f *contentFile) fail(ctx context.Context, err error) syscall.Errno {
 		return syscall.EIO
 	case outdated(err):
 		return syscall.ESTALE // what was opened is no more
-	case errors.Is(err, errNoCopy):
-		return syscall.EHOSTUNREACH
 	}
 	return f.node.tree.fail("read", f.node.uri(), err)
 }
@@ -144,7 +150,7 @@ func (f *contentFile) readFrom(ctx context.Context, c *openCopy, dest []byte, of
 	f.whole.Pass(off, l.Bytes)
 	if sum, ok := f.whole.Done(); ok && sum != n.is.BLAKE3 {
 		l.Return()
-		f.spoiled()
+		f.spoil.Do(f.spoiled)
 		return nil, errSpoiled
 	}
 	return lent(l), nil
@@ -211,7 +217,7 @@ func (f *contentFile) copy(ctx context.Context, failed *openCopy) (*openCopy, er
 			if f.failed == nil {
 				f.failed = errNoCopy
 			}
-			return nil, f.failed
+			return nil, &exhaustedError{f.failed}
 		}
 		again = false
 		if err := f.look(ctx); err != nil {

@@ -96,7 +96,7 @@ func TestPosixOnTmpfs(t *testing.T) {
 
 func TestTreeShowsWhatItShould(t *testing.T) {
 	m := mounttest.Start(t, mounttest.Options{Devices: []string{"Old Laptop"}})
-	for dir, want := range map[string]string{"": "local", "local": "old-laptop " + mounttest.Device} {
+	for dir, want := range map[string]string{"": "content local", "local": "old-laptop " + mounttest.Device} {
 		if got := strings.Join(names(t, m.Path(dir)), " "); got != want {
 			t.Errorf("%q holds %q, want %q", dir, got, want)
 		}

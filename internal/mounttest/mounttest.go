@@ -37,6 +37,9 @@ type Options struct {
 	UID         uint32 // serve as this user, who must be able to reach the test binary
 	Debug       bool   // log every request to the test's output
 
+	Hits   map[string][]string // URIs that search/ shows, by query; nil: there is no search/
+	Record bool                // note the changes that the mount tells (Changes)
+
 	// What is written to volumes lies below the data directory until it is uploaded.
 	WriteBack    bool
 	StagingBytes int64         // the cap of what may lie there; 0 is the default

@@ -39,6 +39,12 @@ func (s *served) reply(ctx context.Context, line string) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		return answer(text(s.drain(ctx)))
+	case "changes":
+		return answer(s.hooks.take())
+	case "searches":
+		s.hooks.mu.Lock()
+		defer s.hooks.mu.Unlock()
+		return answer(s.hooks.searches)
 	case "refresh":
 		return answer(text(s.fs.Refresh(ctx, rest)))
 	}

@@ -48,6 +48,7 @@ type served struct {
 	staging  *staging.Store  // nil if read-only
 	renames  *rename.Journal // nil with it
 	fs       *fs.Server
+	hooks    hooks
 
 	recovered chan struct{} // closed when renames of a former mount were looked after
 }
@@ -64,7 +65,7 @@ func serve(cfg childConfig) error {
 		return err
 	}
 	defer lib.Close()
-	s := &served{}
+	s := &served{hooks: hooks{hits: cfg.Hits}}
 	if s.resolver, err = resolver.New(lib, map[sdpath.Service]resolver.Factory{sdpath.S3: cfg.open}); err != nil {
 		return err
 	}
@@ -90,6 +91,12 @@ func serve(cfg childConfig) error {
 	tree := fs.Config{
 		Resolver: s.resolver, Cache: blocks, Mountpoint: cfg.Dir, ReadOnly: cfg.ReadOnly, AllowOther: cfg.AllowOther,
 		MetadataTTL: cfg.MetadataTTL, Debug: cfg.Debug, Facts: lib, OverlayDir: filepath.Join(cfg.Data, "overlay"),
+	}
+	if cfg.Hits != nil {
+		tree.Search = s.hooks.search
+	}
+	if cfg.Record {
+		tree.Changes = &s.hooks
 	}
 	if !cfg.ReadOnly {
 		if err := s.openWriting(cfg); err != nil {
