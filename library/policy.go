@@ -48,14 +48,17 @@ func ParseDifference(s string) (Difference, error) {
 }
 
 // String is a list such as "device,medium".
-func (d Difference) String() string {
-	var names []string
+func (d Difference) String() string { return strings.Join(d.Names(), ",") }
+
+// Names are the words of String, never nil.
+func (d Difference) Names() []string {
+	names := []string{}
 	for _, n := range differences {
 		if d&n.bit != 0 {
 			names = append(names, n.name)
 		}
 	}
-	return strings.Join(names, ",")
+	return names
 }
 
 // Policy says how many copies there should be of each file at Path of Place or below it.
