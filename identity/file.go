@@ -40,7 +40,7 @@ func File(ctx context.Context, r io.ReaderAt, size int64, progress func(n int64)
 	if p.err != nil {
 		return Sum{}, 0, p.err
 	}
-	return p.tree.close(p.last), p.print(), nil
+	return p.tree.close(p.last), p.print(size), nil
 }
 
 var smalls = sync.Pool{New: func() any { return new(Small) }}
@@ -62,8 +62,7 @@ type pass struct {
 	r        io.ReaderAt
 	size     int64
 	progress func(int64)
-	spans    []Span
-	taken    []byte // the bytes of spans; each is written once, by whoever reads it
+	collector
 
 	mu    sync.Mutex
 	next  int64 // the part that is to be read
@@ -77,9 +76,8 @@ type pass struct {
 func newPass(r io.ReaderAt, size int64, progress func(int64)) *pass {
 	return &pass{
 		r: r, size: size, progress: progress,
-		spans: PrintSpans(size),
-		taken: make([]byte, PrintSize),
-		ready: make(map[int64]chaining),
+		collector: collector{PrintSpans(size), make([]byte, PrintSize)},
+		ready:     make(map[int64]chaining),
 	}
 }
 
@@ -166,16 +164,3 @@ func (p *pass) part(off, n int64, buf *[readSize]byte) (guts.Node, error) {
 func compress(b []byte, n int, counter uint64) guts.Node {
 	return guts.CompressBuffer((*[groupSize]byte)(b), n, &guts.IV, counter, 0)
 }
-
-// take keeps of b, which lies at off, what the fingerprint is made of.
-func (p *pass) take(off int64, b []byte) {
-	at := int64(0)
-	for _, s := range p.spans {
-		if from, to := max(off, s.Off), min(off+int64(len(b)), s.Off+s.Len); from < to {
-			copy(p.taken[at+from-s.Off:], b[from-off:to-off])
-		}
-		at += s.Len
-	}
-}
-
-func (p *pass) print() Print { return PrintOf(p.size, p.taken) }

@@ -125,3 +125,30 @@ func TestFingerprintReadsLittle(t *testing.T) {
 		}
 	}
 }
+
+// trickle gives the bytes in pieces of odd sizes.
+type trickle struct{ r io.Reader }
+
+func (t trickle) Read(p []byte) (int, error) { return t.r.Read(p[:min(len(p), 7_777)]) }
+
+func TestRead(t *testing.T) {
+	for _, n := range edges() {
+		data := random(n)
+		size := int64(n)
+		want, wantPrint, err := File(t.Context(), bytes.NewReader(data), size, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told int64
+		sum, print, err := Read(t.Context(), trickle{bytes.NewReader(data)}, size, func(k int64) { told += k })
+		if err != nil || sum != want || print != wantPrint || told != size {
+			t.Errorf("%d bytes: %v, %v, %v, told of %d, want %v, %v", n, sum, print, err, told, want, wantPrint)
+		}
+		if _, _, err := Read(t.Context(), bytes.NewReader(data), size+1, nil); err != io.ErrUnexpectedEOF {
+			t.Errorf("%d of %d bytes: %v, want io.ErrUnexpectedEOF", n, n+1, err)
+		}
+		if _, _, err := Read(t.Context(), bytes.NewReader(data), max(1, size-1), nil); n > 1 && err != ErrLonger {
+			t.Errorf("%d of %d bytes: %v, want ErrLonger", n, n-1, err)
+		}
+	}
+}

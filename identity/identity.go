@@ -16,8 +16,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrEmpty says that there are no bytes to tell anything by.
-var ErrEmpty = errors.New("an empty file has no identity")
+var (
+	// ErrEmpty says that there are no bytes to tell anything by.
+	ErrEmpty = errors.New("an empty file has no identity")
+	// ErrLonger says that there were more bytes than was said.
+	ErrLonger = errors.New("longer than expected: it has grown")
+)
 
 // Sum is the BLAKE3 of all bytes of a file. The zero Sum is that of no file.
 type Sum [32]byte
