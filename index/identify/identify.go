@@ -13,6 +13,8 @@ package identify
 import (
 	"context"
 	"errors"
+	iofs "io/fs"
+	"strings"
 	"time"
 
 	"sd/index"
@@ -40,28 +42,69 @@ type Report struct {
 	Took       time.Duration `json:"took"`
 }
 
-var errNotYet = errors.New("not built yet")
-
 // Run identifies what is unproven in the location. It blocks until that is done, c.Check says
 // no, or ctx ends; errors of single files are recorded as problems of the location and are
 // not fatal. The location's mode is not looked at: whether to call Run, and with what
 // Options, is the caller's choice.
 func Run(ctx context.Context, cfg index.Config, loc library.Location, o Options, c index.Control) (Report, error) {
-	return Report{}, errNotYet
-}
-
-// File identifies one local file now, even if it is proven already. The file must be in the
-// catalog. A file that is not the version in the catalog any more is ErrChanged.
-func File(ctx context.Context, cfg index.Config, place catalog.Place, path string) error {
-	return errNotYet
+	r := newRun(cfg, loc, o, c)
+	err := r.do(ctx)
+	return r.tally.report(), err
 }
 
 // ErrChanged says that a file is no longer what the catalog says, so that nothing about it
 // can be written down: scan its folder first.
 var ErrChanged = errors.New("changed since it was scanned")
 
+// File reads one local file now and writes down what it holds, whether it is proven already
+// or not. The file must be in the catalog, else it is fs.ErrNotExist; one that is not the
+// version in the catalog is ErrChanged. Of what holds no bytes nothing is written.
+func File(ctx context.Context, cfg index.Config, place catalog.Place, path string) error {
+	err := one(ctx, cfg, place, path)
+	if err != nil {
+		return &iofs.PathError{Op: "identify", Path: "/" + path, Err: err}
+	}
+	return nil
+}
+
+func one(ctx context.Context, cfg index.Config, place catalog.Place, path string) error {
+	if place != catalog.DevicePlace(cfg.Resolver.ThisDevice().ID) {
+		return errors.New("not on this device: identify it there")
+	}
+	c := cfg.Library.Catalog()
+	id, f, err := c.FindFile(ctx, place, path)
+	if err != nil || f.Type != catalog.Regular || f.Size == 0 {
+		return err
+	}
+	found, err := examineOne(ctx, strings.TrimSuffix(strings.TrimSuffix(path, f.Name), "/"), &f)
+	if err != nil {
+		return err
+	}
+	found.dir = id
+	return c.Update(ctx, func(tx *catalog.Tx) error {
+		holds, err := apply(tx, &found)
+		if err == nil && !holds {
+			err = ErrChanged
+		}
+		return err
+	})
+}
+
 // Estimate tells what Run with Deep would download now: how many objects, and their bytes.
-// It may ask for less afterwards, where something is proven without.
+// It may be less in the end, where something is proven without. Nothing is downloaded for a
+// location on a device.
 func Estimate(ctx context.Context, cfg index.Config, loc library.Location) (files, bytes int64, err error) {
-	return 0, 0, errNotYet
+	if loc.Place.Local() {
+		return 0, 0, nil
+	}
+	c := cfg.Library.Catalog()
+	top, err := c.FindFolder(ctx, loc.Place, loc.Path)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	n, err := c.Count(ctx, top.ID)
+	return n.Unproven, n.UnprovenBytes, err
 }

@@ -62,7 +62,9 @@ func badPack(what string) error { return fmt.Errorf("%w: %s", errPack, what) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+func checksum(b []byte) uint32 { return update(0, b) }
+
+func update(sum uint32, b []byte) uint32 { return crc32.Update(sum, castagnoli, b) }
 
 // header is at the beginning of a pack.
 type header struct {

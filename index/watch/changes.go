@@ -58,6 +58,7 @@ type changes struct {
 // queue is what waits for one volume. changes.mu guards it.
 type queue struct {
 	volume    string
+	max       int // that may wait
 	locations []library.Location
 	list      []change
 	busy      int  // taken from the list and not written yet
@@ -135,7 +136,7 @@ func (q *queue) add(ch change) {
 	if q.overflow {
 		return
 	}
-	if len(q.list) >= maxChanges {
+	if len(q.list) >= q.max {
 		q.list, q.overflow = nil, true
 	} else {
 		q.list = append(q.list, ch)
@@ -188,7 +189,7 @@ func (c *changes) follow(all []library.Location) {
 
 // begin makes the queue of a volume, with what was done there lately. c.mu is held.
 func (c *changes) begin(volume string) *queue {
-	q := &queue{volume: volume, wake: make(chan struct{}, 1), hurry: make(chan struct{}), ended: make(chan struct{})}
+	q := &queue{volume: volume, max: c.w.cfg.pace.changes, wake: make(chan struct{}, 1), hurry: make(chan struct{}), ended: make(chan struct{})}
 	q.ctx, q.stop = context.WithCancel(context.Background())
 	now := time.Now()
 	for _, ch := range c.loose[volume] {

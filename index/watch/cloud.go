@@ -46,7 +46,7 @@ func (c *cloud) run(ctx context.Context) {
 		}
 		wait = cloudEvery
 		if err := c.look(ctx); err != nil {
-			wait = retry(err)
+			wait = c.retry(err)
 		}
 	}
 }

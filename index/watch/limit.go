@@ -20,8 +20,9 @@ const (
 type limited struct {
 	tops      map[string]int // the uppermost such folders, and how many there are at each
 	at        time.Time      // when they are looked at next; zero: never
-	every     time.Duration
-	overflows int // how often changes were lost
+	least     time.Duration  // between two looks
+	every     time.Duration  // between this one and the next
+	overflows int            // how often changes were lost
 }
 
 // missed notes a folder that could not be watched. Those above come before those below.
@@ -41,7 +42,7 @@ func (m *limited) missed(dir string) {
 	}
 	m.tops[top]++
 	if m.every == 0 {
-		m.every = limitEvery
+		m.every = m.least
 	}
 	if m.at.IsZero() {
 		m.at = time.Now().Add(m.every)
@@ -76,7 +77,7 @@ func (m *limited) take(now time.Time) (looks []index.Dirty, whole bool) {
 
 // took says how long a look at them has taken.
 func (m *limited) took(now time.Time, took time.Duration) {
-	m.every = max(limitEvery, limitRest*took)
+	m.every = max(m.least, limitRest*took)
 	m.at = now.Add(m.every)
 }
 

@@ -38,6 +38,7 @@ type local struct {
 }
 
 func newLocal(p *place) *local {
+	p.limit.least = p.w.cfg.pace.limited
 	return &local{place: p, root: systemPath(p.loc.Path), wake: make(chan struct{}, 1), watched: map[string]bool{}}
 }
 
@@ -277,7 +278,7 @@ func (l *local) failed(ctx context.Context, err error) {
 	}
 	l.set(state, err)
 	l.mu.Lock()
-	l.whole = time.Now().Add(retry(err))
+	l.whole = time.Now().Add(l.retry(err))
 	l.mu.Unlock()
 }
 

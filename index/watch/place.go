@@ -157,9 +157,9 @@ func (p *place) found(r index.Report) {
 }
 
 // retry is how long to wait after err.
-func retry(err error) time.Duration {
+func (p *place) retry(err error) time.Duration {
 	if errors.Is(err, index.ErrRoot) {
-		return retryGone
+		return p.w.cfg.pace.gone
 	}
 	return retryError
 }

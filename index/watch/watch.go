@@ -36,6 +36,28 @@ type Config struct {
 	// MaxFolders bounds how many folders are watched; 0: as many as the system allows. What
 	// is beyond is looked at now and then.
 	MaxFolders int
+
+	pace pace // tests hurry
+}
+
+// pace is how often things are done that nothing asks for. Zero fields are the defaults.
+type pace struct {
+	limited time.Duration // between looks at folders that cannot be watched, at least
+	gone    time.Duration // between looks for a location that is not there
+	changes int           // of volumes that wait at most
+}
+
+func (p pace) orDefault() pace {
+	if p.limited == 0 {
+		p.limited = limitEvery
+	}
+	if p.gone == 0 {
+		p.gone = retryGone
+	}
+	if p.changes == 0 {
+		p.changes = maxChanges
+	}
+	return p
 }
 
 // Watcher keeps locations fresh from Start to Close. Its methods are safe for concurrent
@@ -72,6 +94,7 @@ func New(cfg Config) *Watcher {
 	if log == nil {
 		log = slog.Default()
 	}
+	cfg.pace = cfg.pace.orDefault()
 	w := &Watcher{
 		cfg: cfg, index: index.New(cfg.Index), lib: cfg.Index.Library, cat: cfg.Index.Library.Catalog(), log: log,
 		device: catalog.DevicePlace(cfg.Index.Resolver.ThisDevice().ID),

@@ -1,0 +1,171 @@
+package index
+
+import (
+	"context"
+	"time"
+
+	"sd/library/catalog"
+)
+
+// A transaction is written when it has so many rows, or its first one is so old.
+const (
+	batchRows = 10_000
+	batchTime = 250 * time.Millisecond
+)
+
+// target is a folder that changes are written to.
+type target struct {
+	in   *target
+	name string
+	row  catalog.FolderID // 0: there is none yet
+}
+
+// change is what is to be written of one folder.
+type change struct {
+	to          *target
+	set         *catalog.Folder // its time, version and Listed; nil: as they are
+	drop        []string
+	dropFolders []dropped
+	put         []catalog.File
+	files       int64 // dropped with the folders; set by the writing
+}
+
+// dropped is a folder to be forgotten, but for what is kept of it.
+type dropped struct {
+	row  catalog.FolderID
+	keep *inner // leads to what stays; nil: nothing does
+}
+
+func (c *change) rows() int { return len(c.put) + len(c.drop) + len(c.dropFolders) + 1 }
+
+// recorder writes changes in batches. It is for one goroutine.
+type recorder struct {
+	catalog *catalog.Catalog
+	dry     bool // nothing is written
+
+	pending []*change
+	rows    int
+	since   time.Time // of the first pending change
+
+	added, changed, removed int64
+}
+
+// add takes a change, and writes when there are enough.
+func (r *recorder) add(ctx context.Context, c *change) error {
+	if r.dry {
+		return nil
+	}
+	if len(r.pending) == 0 {
+		r.since = time.Now()
+	}
+	r.pending = append(r.pending, c)
+	r.rows += c.rows()
+	if r.rows < batchRows {
+		return nil
+	}
+	return r.flush(ctx)
+}
+
+// due is when the pending changes are to be written at the latest; false: there are none.
+func (r *recorder) due() (time.Time, bool) { return r.since.Add(batchTime), len(r.pending) > 0 }
+
+// flush writes what is pending.
+func (r *recorder) flush(ctx context.Context) error {
+	if len(r.pending) == 0 {
+		return nil
+	}
+	err := r.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		for _, c := range r.pending {
+			if err := c.write(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, c := range r.pending {
+		r.removed += c.files
+	}
+	clear(r.pending)
+	r.pending, r.rows = r.pending[:0], 0
+	return err
+}
+
+func (c *change) write(tx *catalog.Tx) error {
+	c.files = 0
+	id := c.to.row
+	switch {
+	case id == 0:
+		set := c.set
+		if set == nil {
+			set = &catalog.Folder{}
+		}
+		if err := c.to.make(tx, *set); err != nil {
+			return err
+		}
+		id = c.to.row
+	case c.set != nil:
+		f := *c.set
+		f.ID = id
+		if err := tx.SetFolder(f); err != nil {
+			return err
+		}
+	}
+	for _, d := range c.dropFolders {
+		n, err := drop(tx, d)
+		if err != nil {
+			return err
+		}
+		c.files += n
+	}
+	for _, name := range c.drop {
+		if err := tx.DropFile(id, name); err != nil {
+			return err
+		}
+	}
+	return tx.PutFiles(id, c.put)
+}
+
+// make makes the folder's row, and those above it that are missing.
+func (t *target) make(tx *catalog.Tx, f catalog.Folder) (err error) {
+	if t.in.row == 0 {
+		if err := t.in.make(tx, catalog.Folder{}); err != nil {
+			return err
+		}
+	}
+	f.Parent, f.Name = t.in.row, t.name
+	t.row, err = tx.AddFolder(f)
+	return err
+}
+
+// drop forgets a folder, and returns how many files it had.
+func drop(tx *catalog.Tx, d dropped) (files int64, err error) {
+	if d.keep == nil {
+		return tx.DropFolder(d.row)
+	}
+	list, err := tx.Files(d.row, nil)
+	if err != nil {
+		return 0, err
+	}
+	for i := range list {
+		if err := tx.DropFile(d.row, list[i].Name); err != nil {
+			return files, err
+		}
+		files++
+	}
+	subs, err := tx.Folders(d.row)
+	if err != nil {
+		return files, err
+	}
+	for _, s := range subs {
+		keep := d.keep.at(s.Name)
+		if keep != nil && keep.here {
+			continue
+		}
+		n, err := drop(tx, dropped{s.ID, keep})
+		files += n
+		if err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+}
