@@ -23,7 +23,8 @@ const smallDatabase = 4 << 20
 const (
 	writerOptions  = "mode=rw&_txlock=immediate&_busy_timeout=10000&_foreign_keys=1&_synchronous=FULL"
 	readerOptions  = "mode=rw&_busy_timeout=10000&_query_only=1"
-	catalogOptions = "mode=rw&_busy_timeout=10000&_synchronous=NORMAL&_cache_size=-16000"
+	catalogOptions = "mode=rw&_busy_timeout=10000&_synchronous=NORMAL&_cache_size=-16000" + keepStatements
+	keepStatements = "&_stmt_cache_size=64"
 	inspectOptions = "mode=ro&_busy_timeout=10000&_query_only=1"
 )
 
@@ -54,7 +55,7 @@ func (l *Library) openCatalog() (err error) {
 		return err
 	}
 	l.catalogWriter.SetMaxOpenConns(1)
-	if l.catalogReaders, err = sql.Open("sqlite3", dsn(l.dir, readerOptions)); err != nil {
+	if l.catalogReaders, err = sql.Open("sqlite3", dsn(l.dir, readerOptions+keepStatements)); err != nil {
 		return err
 	}
 	l.catalogReaders.SetMaxOpenConns(catalogReaders)

@@ -40,6 +40,9 @@ func (tx *Tx) PutFiles(folder FolderID, list []File) error {
 	if len(list) == 0 {
 		return nil
 	}
+	if err := tx.settle(); err != nil {
+		return err
+	}
 	s := tx.state(folder)
 	adopts, err := tx.orphaned()
 	if err != nil {

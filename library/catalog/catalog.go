@@ -12,7 +12,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/google/uuid"
 )
@@ -25,9 +24,6 @@ type Catalog struct {
 	explain func(op string, err error) error
 	keyOf   func(uuid.UUID) Key // tests make contents clash with it
 	limits  limits
-
-	mu    sync.Mutex
-	conns map[driver.Conn]*conn
 }
 
 // limits are small in tests.
@@ -37,16 +33,13 @@ type limits struct {
 	smallFolder int // up to how many files a folder is searched for one of a content
 }
 
-// maxConns is how many connections keep their statements.
-const maxConns = 32
-
 // New is for package library: writer and readers are databases of SQLite with the tables of
-// its schema, whose connections give nothing away to others, and explain gives errors their types. The
+// its schema, whose connections keep statements prepared, and explain gives errors their types. The
 // caller closes both after the last use.
 func New(writer, readers *sql.DB, explain func(op string, err error) error) *Catalog {
 	return &Catalog{
 		writer: writer, readers: readers, explain: explain,
-		keyOf: KeyOf, conns: map[driver.Conn]*conn{},
+		keyOf:  KeyOf,
 		limits: limits{pageRows: 4096, sliceFiles: 1 << 16, smallFolder: 256},
 	}
 }
@@ -89,28 +82,12 @@ func (c *Catalog) use(ctx context.Context, db *sql.DB, fn func(*conn) error) err
 	}
 	defer lent.Close()
 	return lent.Raw(func(dc any) error {
-		dcon, ok := dc.(driver.Conn)
+		query, ok := dc.(driver.QueryerContext)
 		if !ok {
-			return fmt.Errorf("catalog: %T is no connection", dc)
+			return fmt.Errorf("catalog: %T takes no queries", dc)
 		}
-		return fn(c.conn(dcon))
+		return fn(&conn{query: query})
 	})
-}
-
-// conn returns what is kept for a connection. Its statements are closed with it, or by the
-// garbage collector.
-func (c *Catalog) conn(dc driver.Conn) *conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	db := c.conns[dc]
-	if db == nil {
-		if len(c.conns) >= maxConns {
-			clear(c.conns)
-		}
-		db = &conn{dc: dc, idle: map[string][]*stmt{}}
-		c.conns[dc] = db
-	}
-	return db
 }
 
 // errStop ends a walk early.

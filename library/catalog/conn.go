@@ -4,64 +4,58 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 	"unsafe"
 )
 
-// conn is a connection that keeps its prepared statements. It is used by one goroutine at
-// a time. Statements run without a context: the driver would start a goroutine for each.
+// conn is a connection. It is used by one goroutine at a time. Statements run without a context: the
+// driver would start a goroutine for each. It keeps them prepared.
 type conn struct {
-	dc   driver.Conn
-	idle map[string][]*stmt // by text; those in use are in no list
-}
-
-type stmt struct {
-	text string
-	stmt driver.StmtQueryContext
-	args []driver.NamedValue
-	row  []driver.Value
+	query driver.QueryerContext
+	args  []driver.NamedValue
+	rows  [][]driver.Value // one for each statement that runs inside of another
+	depth int
 }
 
 // each runs a statement and hands fn its rows; fn may be nil. The row and its []byte values are
 // fn's: the values may be kept, the slice not. errStop of fn ends it without an error.
 func (c *conn) each(text string, fn func(row []driver.Value) error, args ...driver.Value) error {
-	s, err := c.take(text)
-	if err != nil {
-		return err
-	}
-	if err = s.run(fn, args); err == nil {
-		c.idle[text] = append(c.idle[text], s)
-	}
-	return err
-}
-
-// run is each for a statement in use. A statement that failed is given up.
-func (s *stmt) run(fn func(row []driver.Value) error, args []driver.Value) error {
-	s.args = s.args[:0]
+	c.args = c.args[:0]
 	for i, v := range args {
-		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	rows, err := s.stmt.QueryContext(context.Background(), s.args)
+	rows, err := c.query.QueryContext(context.Background(), text, c.args) // which takes the first step
 	if err != nil {
 		return err
 	}
-	if n := len(rows.Columns()); n != len(s.row) {
-		s.row = make([]driver.Value, n)
+	n := len(rows.Columns())
+	if n == 0 {
+		return rows.Close()
 	}
-	for len(s.row) > 0 {
-		err := rows.Next(s.row)
-		if err == nil && fn != nil {
-			err = fn(s.row)
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, errStop) {
-			break
-		}
-		if err != nil {
+	if c.depth == len(c.rows) {
+		c.rows = append(c.rows, nil)
+	}
+	row := slices.Grow(c.rows[c.depth][:0], n)[:n]
+	c.rows[c.depth] = row
+	c.depth++
+	defer func() { c.depth-- }()
+	for {
+		if err := rows.Next(row); err == io.EOF {
+			return rows.Close()
+		} else if err != nil {
 			return errors.Join(err, rows.Close())
 		}
+		if fn == nil {
+			continue
+		}
+		if err := fn(row); err == errStop {
+			return rows.Close()
+		} else if err != nil {
+			_ = rows.Close() // which has nothing to tell besides
+			return err
+		}
 	}
-	return rows.Close()
 }
 
 // first runs a statement and returns whether it has a row, which fn gets; fn may be nil.
@@ -86,23 +80,6 @@ func (c *conn) number(text string, args ...driver.Value) (n int64, err error) {
 		return nil
 	}, args...)
 	return n, err
-}
-
-func (c *conn) take(text string) (*stmt, error) {
-	if list := c.idle[text]; len(list) > 0 {
-		s := list[len(list)-1]
-		c.idle[text] = list[:len(list)-1]
-		return s, nil
-	}
-	prepared, err := c.dc.Prepare(text)
-	if err != nil {
-		return nil, err
-	}
-	query, ok := prepared.(driver.StmtQueryContext)
-	if !ok {
-		return nil, fmt.Errorf("catalog: %T takes no query", prepared)
-	}
-	return &stmt{text: text, stmt: query}, nil
 }
 
 // transact runs fn between begin and COMMIT, or ROLLBACK where fn fails or panics.

@@ -6,17 +6,30 @@ import (
 )
 
 // File returns the file called name in folder, and whether there is one.
-func (tx *Tx) File(folder FolderID, name string) (File, bool, error) { return tx.file(folder, name) }
+func (tx *Tx) File(folder FolderID, name string) (File, bool, error) {
+	if err := tx.settle(); err != nil {
+		return File{}, false, err
+	}
+	return tx.file(folder, name)
+}
 
 // Files returns the files of a folder in the order of their names. It uses buf's memory again, but not
 // that of the strings in it.
-func (tx *Tx) Files(folder FolderID, buf []File) ([]File, error) { return tx.files(folder, buf[:0]) }
+func (tx *Tx) Files(folder FolderID, buf []File) ([]File, error) {
+	if err := tx.settle(); err != nil {
+		return nil, err
+	}
+	return tx.files(folder, buf[:0])
+}
 
 // PutFile puts f into folder, in place of a file of that name. What was known of the
 // content of that one stays if f is the same version and has no Content itself. If only the ctime of a
 // local file is another, its Content stays with the Proof Kept. The same holds if f is a new local
 // file, in its inode, size and time that of a file that is gone.
 func (tx *Tx) PutFile(folder FolderID, f *File) error {
+	if err := tx.settle(); err != nil {
+		return err
+	}
 	old, found, err := tx.file(folder, f.Name)
 	if err != nil {
 		return err
@@ -126,6 +139,9 @@ func (tx *Tx) replace(folder FolderID, old, f *File) error {
 // DropFile forgets a file. What is known of its content waits for Adopt. A file that is gone is no
 // error.
 func (tx *Tx) DropFile(folder FolderID, name string) error {
+	if err := tx.settle(); err != nil {
+		return err
+	}
 	f, found, err := tx.file(folder, name)
 	if err != nil || !found {
 		return err
@@ -158,6 +174,9 @@ func (tx *Tx) leave(folder FolderID, f *File) error {
 // MoveFile gives a file another folder and name, over one that is there. All that is known of it stays,
 // for the version that it has now. A file that is gone is iofs.ErrNotExist.
 func (tx *Tx) MoveFile(folder FolderID, name string, to FolderID, newName string, version string) error {
+	if err := tx.settle(); err != nil {
+		return err
+	}
 	f, found, err := tx.file(folder, name)
 	if err != nil {
 		return err

@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -34,39 +36,83 @@ func (tx *Tx) Identify(folder FolderID, name string, was FileVersion, sum identi
 	if err != nil {
 		return false, err
 	}
-	var old File
-	if !is {
-		if old, is, err = tx.file(folder, name); err != nil || !is || old.Type != Regular || old.FileVersion() != was {
-			return false, err
+	if is {
+		tx.pending = append(tx.pending, pending{Content{key, sum, was.Size, print}, folder, name})
+		if len(tx.pending) >= maxPending {
+			return true, tx.settle()
 		}
+		return true, nil
 	}
-	real, fresh, err := tx.content(key, sum, was.Size, print, folder)
+	if err := tx.settle(); err != nil {
+		return false, err
+	}
+	old, is, err := tx.file(folder, name)
+	if err != nil || !is || old.Type != Regular || old.FileVersion() != was {
+		return false, err
+	}
+	real, home, err := tx.content(Content{key, sum, was.Size, print}, folder)
 	if err != nil {
 		return false, err
 	}
-	if old.Content != 0 || real != key {
-		if err := tx.each("UPDATE files SET content = ?, proof = ? WHERE folder = ? AND name = ?", nil,
-			int64(real), int64(p), int64(folder), blob(name)); err != nil {
-			return false, err
-		}
+	if err := tx.setContent(folder, name, real, p); err != nil || old.Content == real {
+		return true, err
 	}
-	switch {
-	case old.Content == real:
-		return true, nil
-	case old.Content != 0:
+	if old.Content != 0 {
 		if err := tx.lose(old.Content, folder, name); err != nil {
 			return false, err
 		}
 	}
-	if fresh {
+	if home {
 		return true, nil
 	}
 	return true, tx.gain(real, folder, name)
 }
 
+// pending is a file that has its content's first Key in its row, while the content does not know it yet.
+type pending struct {
+	content Content
+	folder  FolderID
+	name    string
+}
+
+// maxPending is how many files wait to be made known to their contents.
+const maxPending = 1 << 14
+
+// settle makes all pending files known to their contents, in the order of these: so a page of
+// the table is read and written once for all of its rows.
+func (tx *Tx) settle() error {
+	if len(tx.pending) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(tx.pending, func(a, b pending) int { return cmp.Compare(a.content.Key, b.content.Key) })
+	for _, p := range tx.pending {
+		key, home, err := tx.content(p.content, p.folder)
+		if err != nil {
+			return err
+		}
+		if key != p.content.Key {
+			if err := tx.each("UPDATE files SET content = ? WHERE folder = ? AND name = ?", nil, int64(key), int64(p.folder), blob(p.name)); err != nil {
+				return err
+			}
+		}
+		if !home {
+			if err := tx.gain(key, p.folder, p.name); err != nil {
+				return err
+			}
+		}
+	}
+	tx.pending = tx.pending[:0]
+	return nil
+}
+
+func (tx *Tx) setContent(folder FolderID, name string, key Key, p Proof) error {
+	return tx.each("UPDATE files SET content = ?, proof = ? WHERE folder = ? AND name = ?", nil,
+		int64(key), int64(p), int64(folder), blob(name))
+}
+
 // content returns the Key of a content, and makes its row where there is none. A new row has
 // its home in folder, if that is small: then it is at home there.
-func (tx *Tx) content(key Key, sum identity.Sum, size int64, print identity.Print, folder FolderID) (_ Key, home bool, err error) {
+func (tx *Tx) content(c Content, folder FolderID) (_ Key, home bool, err error) {
 	var at driver.Value
 	small, err := tx.small(folder)
 	if err != nil {
@@ -75,9 +121,9 @@ func (tx *Tx) content(key Key, sum identity.Sum, size int64, print identity.Prin
 	if small {
 		at = int64(folder)
 	}
-	for ; ; key = key.next() {
+	for key := c.Key; ; key = key.next() {
 		made, err := tx.first("INSERT INTO contents ("+plainColumns+", home) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1", nil,
-			int64(key), sum[:], size, orNull(int64(print)), at)
+			int64(key), c.BLAKE3[:], c.Size, orNull(int64(c.Print)), at)
 		if err != nil || made {
 			return key, small, err
 		}
@@ -88,9 +134,9 @@ func (tx *Tx) content(key Key, sum identity.Sum, size int64, print identity.Prin
 		}, int64(key)); err != nil {
 			return 0, false, err
 		}
-		if have.BLAKE3 == sum {
-			if have.Size != size {
-				return 0, false, fmt.Errorf("catalog: content %s has %d bytes, not %d", have.ID(), have.Size, size)
+		if have.BLAKE3 == c.BLAKE3 {
+			if have.Size != c.Size {
+				return 0, false, fmt.Errorf("catalog: content %s has %d bytes, not %d", have.ID(), have.Size, c.Size)
 			}
 			return key, false, nil
 		}
@@ -152,7 +198,17 @@ func (tx *Tx) trade(folder FolderID, name string, from, to Key) error {
 // Disprove takes Content, Proof and Hint from a file, so that it will be identified anew, if it
 // is still that version.
 func (tx *Tx) Disprove(folder FolderID, name string, was FileVersion) error {
-	return tx.change(folder, name, was, func(f *File) { f.Content, f.Proof, f.Hint = 0, Unknown, 0 })
+	if err := tx.settle(); err != nil {
+		return err
+	}
+	f, found, err := tx.file(folder, name)
+	if err != nil || !found || f.FileVersion() != was {
+		return err
+	}
+	if err := tx.each("UPDATE files SET content = NULL, proof = 0, hint = NULL WHERE folder = ? AND name = ?", nil, int64(folder), blob(name)); err != nil {
+		return err
+	}
+	return tx.trade(folder, name, f.Content, 0)
 }
 
 // SetHint sets the Hint of a file, if it is still that version.
@@ -164,39 +220,31 @@ func (tx *Tx) SetHint(folder FolderID, name string, was FileVersion, hint uint64
 
 // SetSums sets the checksums of a file, if it is still that version.
 func (tx *Tx) SetSums(folder FolderID, name string, was FileVersion, sums string) error {
-	return tx.change(folder, name, was, func(f *File) { f.Sums = sums })
+	var value driver.Value
+	if sums != "" {
+		value = blob(sums)
+	}
+	tx.stamp = appendStamp(tx.stamp[:0], was.ModTime, was.Version)
+	return tx.each("UPDATE files SET sums = ? WHERE folder = ? AND name = ? AND size = ? AND stamp = ?", nil,
+		value, int64(folder), blob(name), was.Size, tx.stamp)
 }
 
 // SetKind sets the Kind of a file, if it is still that version.
 func (tx *Tx) SetKind(folder FolderID, name string, was FileVersion, kind Kind) error {
-	return tx.change(folder, name, was, func(f *File) { f.Kind = kind })
-}
-
-func (tx *Tx) change(folder FolderID, name string, was FileVersion, fn func(*File)) error {
-	f, found, err := tx.file(folder, name)
-	if err != nil || !found || f.FileVersion() != was {
+	tx.stamp = appendStamp(tx.stamp[:0], was.ModTime, was.Version)
+	set, err := tx.first("UPDATE files SET kind = ?1 WHERE folder = ?2 AND name = ?3 AND size = ?4 AND stamp = ?5 AND kind <> ?1 RETURNING 1", nil,
+		int64(kind), int64(folder), blob(name), was.Size, tx.stamp)
+	if err != nil || !set {
 		return err
-	}
-	old := f
-	if fn(&f); f == old {
-		return nil
-	}
-	if err := tx.write(folder, &f); err != nil {
-		return err
-	}
-	if f.Content != old.Content {
-		if err := tx.trade(folder, name, old.Content, f.Content); err != nil {
-			return err
-		}
-	}
-	if f.Kind == old.Kind {
-		return nil
 	}
 	return tx.mark(folder, name)
 }
 
 // Sweep forgets contents without copies, and returns how many. Until then they are known.
 func (tx *Tx) Sweep() (int64, error) {
+	if err := tx.settle(); err != nil {
+		return 0, err
+	}
 	if err := tx.each("DELETE FROM orphans", nil); err != nil { // they name contents
 		return 0, err
 	}
@@ -206,7 +254,7 @@ func (tx *Tx) Sweep() (int64, error) {
 	// The row before another one may be why that one has not the first Key of its id.
 	err := tx.each(`DELETE FROM contents WHERE home IS NULL
 		AND NOT EXISTS (SELECT 1 FROM copies WHERE content = contents.key)
-		AND NOT EXISTS (SELECT 1 FROM contents AS other WHERE other.key = contents.key % 281474976710655 + 1)
+		AND NOT EXISTS (SELECT 1 FROM contents AS other WHERE other.key = contents.key % 140737488355327 + 1)
 		RETURNING 1`, func([]driver.Value) error { n++; return nil })
 	return n, err
 }

@@ -122,6 +122,9 @@ func (tx *Tx) orphanOf(root FolderID, id orphanID) (Key, error) {
 // time, the same; with the Proof Kept. Files that are put in later get it at once. It returns how many
 // got one either way since it was asked last, in all places. An hour later the rest is forgotten.
 func (tx *Tx) Adopt(under FolderID) (int64, error) {
+	if err := tx.settle(); err != nil {
+		return 0, err
+	}
 	root, local, err := tx.local(under)
 	if err != nil {
 		return 0, err
@@ -190,8 +193,7 @@ func (tx *Tx) adoptAll(root, under FolderID) error {
 			return err
 		}
 		for _, f := range list {
-			if err := tx.each("UPDATE files SET content = ?, proof = ? WHERE folder = ? AND name = ?", nil,
-				int64(f.key), int64(Kept), int64(dir), blob(f.name)); err != nil {
+			if err := tx.setContent(dir, f.name, f.key, Kept); err != nil {
 				return err
 			}
 			if err := tx.gain(f.key, dir, f.name); err != nil {

@@ -16,6 +16,7 @@ type Tx struct {
 	moved   int64 // files that took an orphan's content
 	waiting *bool // whether there are orphans at all; nil: not looked yet
 	stamp   []byte
+	pending []pending
 	seen    map[FolderID]*folderState
 }
 
@@ -38,8 +39,11 @@ func (tx *Tx) state(id FolderID) *folderState {
 	return s
 }
 
-// finish writes what the transaction has counted.
+// finish writes what the transaction has put off.
 func (tx *Tx) finish() error {
+	if err := tx.settle(); err != nil {
+		return err
+	}
 	if tx.moved == 0 {
 		return nil
 	}
@@ -222,6 +226,9 @@ func (tx *Tx) MoveFolder(id, newParent FolderID, newName string) error {
 // DropFolder forgets a folder and all below it, and returns how many files that were.
 // What is known of the files' contents waits for Adopt. A folder that is gone is no error.
 func (tx *Tx) DropFolder(id FolderID) (files int64, err error) {
+	if err := tx.settle(); err != nil {
+		return 0, err
+	}
 	ids, err := tx.subtree(id)
 	if err != nil {
 		return 0, err

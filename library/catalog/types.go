@@ -56,7 +56,8 @@ func (p Proof) Proven() bool { return p >= Read }
 // content ids. 0: none.
 type Key int64
 
-const keyBits = 48
+// keyBits is as much as SQLite keeps in six bytes, with the sign.
+const keyBits = 47
 
 // KeyOf returns the first Key that a Content of that id can have. Most have it; see EachContent.
 func KeyOf(id uuid.UUID) Key {

@@ -29,7 +29,7 @@ CREATE INDEX file_hints ON files (hint) WHERE hint IS NOT NULL;
 
 -- Contents that were proven once, also those whose copies are all gone.
 CREATE TABLE contents (
-	key    INTEGER PRIMARY KEY, -- the first 48 bits of the content id; one more where those are taken
+	key    INTEGER PRIMARY KEY, -- the first 47 bits of the content id; one more where those are taken
 	blake3 BLOB NOT NULL,
 	size   INTEGER NOT NULL,
 	print  INTEGER,             -- the fingerprint; NULL where the file is small enough to be read whole for it
