@@ -57,7 +57,9 @@ var errNoCopy = fmt.Errorf("no copy can be reached now: %w", backends.ErrOffline
 // exhaustedError says that no copy is left, and why the last one failed.
 type exhaustedError struct{ last error }
 
-func (e *exhaustedError) Error() string { return "no copy can be read; the last one: " + e.last.Error() }
+func (e *exhaustedError) Error() string {
+	return "no copy can be read; the last one: " + e.last.Error()
+}
 func (e *exhaustedError) Unwrap() error { return e.last }
 
 // Open finds a copy that can be read.

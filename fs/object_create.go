@@ -176,6 +176,7 @@ func (n *objectNode) Mkdir(ctx context.Context, name string, mode uint32, out *f
 		s.remember(dir, seg, "", fact{Meta: m})
 	}
 	s.tree.names.Put(s.dirKey(dir), e)
+	s.stored(join(dir, seg), e)
 	s.tree.names.Begin(s.dirKey(join(dir, seg))).Done(true) // nothing is in it
 	s.touch(dir)
 	return n.child(ctx, dir, &e, s.tree.kernelTTL(), out), 0
@@ -207,6 +208,7 @@ func (n *objectNode) Symlink(ctx context.Context, target, name string, out *fuse
 	}
 	s.remember(dir, seg, e.Version, fact{Meta: m})
 	s.tree.names.Put(s.dirKey(dir), e)
+	s.stored(join(dir, seg), e)
 	s.touch(dir)
 	return n.child(ctx, dir, &e, s.tree.kernelTTL(), out), 0
 }

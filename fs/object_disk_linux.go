@@ -20,12 +20,12 @@ func (f passObject) PassthroughFd() (int, bool) { return int(f.file.Fd()), true 
 
 var _ fusefs.FilePassthroughFder = passObject{}
 
-// passed lets the kernel read a handle by itself, where the cache on disk has all of
+// handOver lets the kernel read a handle by itself, where the cache on disk has all of
 // its object. The kernel wants that of all handles of an inode, or of none. So it is
 // for who is the first; and who comes later and cannot have it, above all to write,
 // finds another inode under the name (overtake). Those who read go on to read the
 // version that they opened.
-func (f *objectFile) passed() (fusefs.FileHandle, syscall.Errno) {
+func (f *objectFile) handOver() (fusefs.FileHandle, syscall.Errno) {
 	o := f.obj
 	disk := f.onDisk()
 	o.mu.Lock()

@@ -23,6 +23,7 @@ type objectFile struct {
 	wrote  atomic.Bool
 	disk   *os.File      // what the kernel reads by itself; nil if it does not
 	reader *cache.Reader // of the version at open; nil where that was staged
+	passed passing       // what of that version was read
 }
 
 // Open opens n. For reading it asks for the first bytes, unless the kernel may have
@@ -38,7 +39,7 @@ func (n *objectNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle,
 		return nil, 0, syscall.EROFS
 	}
 	o.mu.Lock()
-	gone, staged, e := o.gone, o.staged != nil, o.entry
+	gone, staged, e, content := o.gone, o.staged != nil, o.entry, o.content
 	o.handles++
 	var reader *cache.Reader
 	if !staged {
@@ -51,8 +52,9 @@ func (n *objectNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle,
 		return nil, 0, syscall.ESTALE
 	}
 	f := &objectFile{node: n, obj: o, writes: flags&syscall.O_ACCMODE != syscall.O_RDONLY, reader: reader}
+	f.passed.content = content
 	n.openedInOrder(o, &e)
-	handle, errno := f.passed()
+	handle, errno := f.handOver()
 	if errno == 0 {
 		errno = f.prepare(ctx, &e, writes, flags&syscall.O_TRUNC != 0)
 	}
@@ -127,6 +129,7 @@ func (f *objectFile) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 	if err != nil {
 		return nil, f.node.store.fail("read", f.obj.name(), err)
 	}
+	f.pass(off, data.Bytes)
 	return lent(data), 0
 }
 

@@ -87,6 +87,7 @@ func (s *store) remove(ctx context.Context, o *object) syscall.Errno {
 		return s.fail("unlink", name, err)
 	}
 	s.forget(o)
+	s.tree.changes.Removed(s.key, name)
 	return 0
 }
 
@@ -189,6 +190,7 @@ func (n *objectNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 		return s.fail("rmdir", key, err)
 	}
 	s.dropFolder(dir, seg, name)
+	s.tree.changes.Removed(s.key, key)
 	s.keepFolder(ctx, dir)
 	return 0
 }

@@ -262,6 +262,13 @@ func (m *move) settle(o, replaced *object) {
 	s.objects.move(o, m.newDir, m.newSeg)
 	s.tree.names.Remove(s.dirKey(m.dir), m.shown)
 	s.tree.names.Put(s.dirKey(m.newDir), o.shown())
+	o.mu.Lock()
+	e := *o.present()
+	o.mu.Unlock()
+	if e.Version != "" { // else the provider has it under neither name
+		s.tree.changes.Moved(s.key, m.oldKey(), m.newKey(), false)
+		s.stored(m.newKey(), e)
+	}
 	s.touch(m.dir)
 	s.touch(m.newDir)
 }
@@ -312,6 +319,7 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 		entry.Meta = &f.Meta
 	}
 	s.tree.names.Put(s.dirKey(m.newDir), entry)
+	s.tree.changes.Moved(s.key, from, to, true)
 	s.touch(m.dir)
 	s.touch(m.newDir)
 	return 0

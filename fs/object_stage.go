@@ -299,6 +299,9 @@ func (o *object) settled() {
 	}
 	s := o.store
 	s.tree.names.Put(s.dirKey(dir), o.shown())
+	if e.Version != "" {
+		s.stored(join(dir, seg), e)
+	}
 	if worthKeeping(e.Meta) {
 		s.remember(dir, seg, e.Version, fact{Meta: *e.Meta})
 	}

@@ -54,10 +54,11 @@ func (t *tree) committed(volume, name string, e backends.Entry) {
 			o.letGo()
 			return
 		}
-		dir, seg := splitName(name)
-		e.Name = seg
+		dir, _ := splitName(name)
 		s.tree.names.Invalidate(s.dirKey(dir))
 	}
+	e.Name = name
+	t.changes.Put(volume, name, e)
 }
 
 // conflicted is told of what could not be put under its name, because somebody else
@@ -71,6 +72,7 @@ func (t *tree) conflicted(volume, name, copy string) {
 	for _, n := range []string{name, copy} {
 		dir, _ := splitName(n)
 		t.names.Invalidate(s.dirKey(dir))
+		s.look(n)
 	}
 	if o := s.objects.find(name); o != nil {
 		o.changed()

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -32,6 +33,7 @@ type tree struct {
 	started              time.Time
 	log                  *slog.Logger
 
+	beside    beside
 	wholes    wholes
 	stale     staleCopies
 	volumes   volumeTable
@@ -64,6 +66,7 @@ func newTree(cfg *Config) (*tree, error) {
 	if t.facts == nil {
 		t.facts = forgetful{}
 	}
+	t.beside.life, t.beside.end = context.WithCancel(context.Background())
 	local.identified = t.identifiedHere
 	t.stale = staleCopies{catalog: t.resolver.Catalog(), log: t.log}
 	if t.changes == nil {
@@ -83,6 +86,7 @@ func (t *tree) mounted(s *fuse.Server) { t.local.mounted(s) }
 
 // close ends what runs for the tree; it is served no more.
 func (t *tree) close() {
+	t.beside.close()
 	t.carrier.close()
 	t.stale.close()
 	t.local.close()
