@@ -54,6 +54,7 @@ github.com/aws/                 backends/s3
 github.com/zalando/go-keyring   secrets
 filippo.io/age                  secrets
 lukechampine.com/blake3         identity
+github.com/gabriel-vasile/      index/identify
 github.com/fsnotify/            index/watch
 github.com/spf13/               cmd/sd
 github.com/prometheus/          cmd/sd

@@ -37,8 +37,6 @@ type run struct {
 	writer *writer
 	stop   context.CancelCauseFunc
 
-	tops map[catalog.FolderID]bool // folders at the top of a place
-
 	mu       sync.Mutex
 	problems []library.Problem
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"lukechampine.com/blake3"
 
 	"sd/identity"
 	"sd/index"
@@ -161,7 +160,7 @@ func (l *lab) wantProven(name string, data []byte, p catalog.Proof) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if want := identity.Sum(blake3.Sum256(data)); c.BLAKE3 != want || c.Size != int64(len(data)) {
+	if want := sumOf(data); c.BLAKE3 != want || c.Size != int64(len(data)) {
 		l.t.Errorf("%s: content is %v of %d bytes, want %v of %d", name, c.BLAKE3, c.Size, want, len(data))
 	}
 }
@@ -171,6 +170,12 @@ func (l *lab) wantUnproven(name string) {
 	if _, f := l.find(name); f.Proof.Proven() {
 		l.t.Errorf("%s: proof is %d, want none", name, f.Proof)
 	}
+}
+
+func sumOf(data []byte) identity.Sum {
+	h := identity.New()
+	h.Write(data)
+	return h.Sum()
 }
 
 // random gives n bytes, by a seed.
