@@ -140,3 +140,6 @@ func sayMissing(err error) error {
 }
 
 var errGone = fmt.Errorf("no longer there: %w", iofs.ErrNotExist)
+
+// isOver tells whether a check has shown that there is no such copy any more.
+func isOver(err error) bool { return errors.Is(err, errMoved) || errors.Is(err, errGone) }

@@ -132,7 +132,12 @@ func (p *planner) plan(content catalog.Content, copies []catalog.Copy, found []o
 	r := Resolution{Content: content}
 	state := map[nameKey]onDisk{}
 	var there []catalog.Copy
+	var wanted []*library.Policy
 	for i, c := range copies {
+		// A copy that cannot be looked at now does not count, but what is asked for it does.
+		if want := p.policies.of(c.Place, c.Path); !isOver(errs[i]) && !slices.Contains(wanted, want) {
+			wanted = append(wanted, want)
+		}
 		if errs[i] != nil {
 			if holds(p.query.Under, c.Place, c.Path) {
 				r.LeftOut = append(r.LeftOut, LeftOut{c, errs[i].Error()})
@@ -143,16 +148,10 @@ func (p *planner) plan(content catalog.Content, copies []catalog.Copy, found []o
 		state[nameKey{p.gather.atlas.site(c.Place, c.Path), c.Path}] = found[i]
 	}
 	var before census
-	var wanted []*library.Policy
 	var mine []Instance
 	for _, i := range p.gather.gather(there) {
 		i.Names = slices.Clone(i.Names)
 		before.add(i.Site, 1)
-		for _, c := range i.Names {
-			if want := p.policies.of(c.Place, c.Path); !slices.Contains(wanted, want) {
-				wanted = append(wanted, want)
-			}
-		}
 		if inScope(p.query.Under, i) {
 			mine = append(mine, i)
 		}
