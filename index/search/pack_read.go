@@ -1,0 +1,294 @@
+package search
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"sd/library/catalog"
+)
+
+// pack is a name pack in memory. It is never changed; any number of searches may read it. All it
+// hands out is valid until close.
+type pack struct {
+	header
+	data   []byte
+	close  func()
+	blocks []blockRef
+	rarity [256]uint32 // how often each byte is in the names of files, in 2^32ths
+	dirs   dirTable
+
+	users atomic.Int64 // see pin
+}
+
+type blockRef struct {
+	at, length int64
+	files      int
+	sum        uint32
+	sound      *atomic.Bool // the checksum was compared
+}
+
+// dirTable has the folders, each before those in it. Their numbers are those of the table.
+type dirTable struct {
+	text   []byte   // folded names, as in a block
+	at     []uint32 // where in text the name of each begins, and one more
+	cases  []byte
+	caseAt []uint32 // where in cases the name of each is, plus 1; 0: it is the folded one
+	parent []int32  // -1: the top of a place
+	ids    []catalog.FolderID
+	times  []int64
+	places []catalog.Place // of those without a parent, in their order
+}
+
+// openPack takes data, the whole of a file, for the pack id of a library. It reads the folders, and the
+// blocks only as far as to know where they are. close is called when the pack is no longer
+// used, unless there is an error.
+func openPack(data []byte, library, id uuid.UUID, close func()) (*pack, error) {
+	h, err := decodeHeader(data)
+	if err != nil {
+		return nil, err
+	}
+	if h.library != library || h.id != id {
+		return nil, badPack("it is another one")
+	}
+	index, err := h.index.in(data)
+	if err != nil {
+		return nil, err
+	}
+	table, err := h.table.in(data)
+	if err != nil {
+		return nil, err
+	}
+	p := &pack{header: h, data: data, close: close}
+	if err := p.readIndex(index); err != nil {
+		return nil, err
+	}
+	if h.folders > math.MaxInt32 || !p.dirs.read(table, int(h.folders)) {
+		return nil, badPack("its folders are damaged")
+	}
+	return p, nil
+}
+
+func (p *pack) readIndex(b []byte) error {
+	entries := len(b) - 4*len(p.rarity)
+	if entries < 0 || entries%indexEntry != 0 || uint64(entries/indexEntry) != p.header.blocks {
+		return badPack("its index is damaged")
+	}
+	at, files := int64(headerSize), uint64(0)
+	sound := make([]atomic.Bool, p.header.blocks)
+	for i := range sound {
+		r := blockRef{
+			at:     at,
+			length: int64(binary.LittleEndian.Uint32(b)),
+			files:  int(binary.LittleEndian.Uint32(b[4:])),
+			sum:    binary.LittleEndian.Uint32(b[8:]),
+			sound:  &sound[i],
+		}
+		b = b[indexEntry:]
+		at += r.length
+		files += uint64(r.files)
+		if r.length > maxPackBlock || at > int64(len(p.data)) || r.files > blockFiles {
+			return badPack("its index is damaged")
+		}
+		p.blocks = append(p.blocks, r)
+	}
+	if files != p.header.files {
+		return badPack("its index is damaged")
+	}
+	for i := range p.rarity {
+		p.rarity[i] = binary.LittleEndian.Uint32(b[4*i:])
+	}
+	return nil
+}
+
+// read takes the table apart.
+func (d *dirTable) read(b []byte, n int) bool {
+	var cases, ups, ids, times, places []byte
+	have, ok := cut(b, &d.text, &cases, &ups, &ids, &times, &places)
+	if !ok || have != n || n >= len(d.text) || !d.readNames(n, cases) {
+		return false
+	}
+	d.parent = make([]int32, n)
+	d.ids = make([]catalog.FolderID, n)
+	d.times = make([]int64, n)
+	up, id, time, place := reader{b: ups}, reader{b: ids}, reader{b: times}, reader{b: places}
+	var lastID, lastTime int64
+	above := int32(-1)
+	for i := range n {
+		for range min(up.uvarint(), uint64(n)) {
+			if above < 0 {
+				return false
+			}
+			above = d.parent[above]
+		}
+		d.parent[i] = above
+		above = int32(i)
+		lastID += id.signed()
+		d.ids[i] = catalog.FolderID(lastID)
+		lastTime += time.signed()
+		d.times[i] = lastTime
+		if d.parent[i] < 0 {
+			d.places = append(d.places, catalog.Place(place.bytes(place.uvarint())))
+		}
+	}
+	return up.done() && id.done() && time.done() && place.done()
+}
+
+func (d *dirTable) readNames(n int, cases []byte) bool {
+	if d.text[0] != separator || len(d.text) > math.MaxUint32 {
+		return false
+	}
+	d.at = make([]uint32, n+1)
+	at := 1
+	for i := range n {
+		d.at[i] = uint32(at)
+		end := bytes.IndexByte(d.text[at:], separator)
+		if end < 0 {
+			return false
+		}
+		at += end + 1
+	}
+	d.at[n] = uint32(at)
+	d.cases = cases
+	d.caseAt = make([]uint32, n)
+	r := reader{b: cases}
+	for i := 0; len(r.b) > 0; i++ {
+		skip := r.uvarint()
+		if skip >= uint64(n-i) {
+			return false
+		}
+		i += int(skip)
+		d.caseAt[i] = uint32(len(cases)-len(r.b)) + 1
+		skipCase(&r)
+	}
+	return !r.bad && at == len(d.text)
+}
+
+// folded returns the folded name of folder i.
+func (d *dirTable) folded(i int32) []byte { return d.text[d.at[i] : d.at[i+1]-1] }
+
+// name returns the name of folder i.
+func (d *dirTable) name(i int32) string {
+	folded := d.folded(i)
+	if d.caseAt[i] == 0 {
+		return string(folded)
+	}
+	r := reader{b: d.cases[d.caseAt[i]-1:]}
+	return string(applyCase(nil, &r, folded))
+}
+
+// block is one block, taken apart. It aliases the pack.
+type block struct {
+	n                                      int
+	text, kinds, runs, cases, sizes, times []byte
+}
+
+// block takes block i apart. The first to do so compares its checksum.
+func (p *pack) block(i int) (b block, err error) {
+	ref := &p.blocks[i]
+	data := p.data[ref.at : ref.at+ref.length]
+	if !ref.sound.Load() {
+		if checksum(data) != ref.sum {
+			return b, badPack(fmt.Sprintf("block %d is damaged", i))
+		}
+	}
+	if !b.cut(data) || b.n != ref.files || !ref.sound.Load() && !b.sound(len(p.dirs.parent)) {
+		return b, badPack(fmt.Sprintf("block %d is damaged", i))
+	}
+	ref.sound.Store(true)
+	return b, nil
+}
+
+// check compares all checksums that were not compared yet.
+func (p *pack) check() (err error) {
+	defer catchFault(&err)()
+	for i := range p.blocks {
+		if _, err := p.block(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sound tells whether the names are where the runs say. Scans rely on it.
+func (b *block) sound(folders int) bool {
+	if len(b.text) == 0 || b.text[0] != separator {
+		return false
+	}
+	runs, ok := b.readRuns(nil, folders)
+	for _, r := range runs {
+		names := b.text[r.from+1 : r.to+1]
+		ok = ok && names[len(names)-1] == separator && bytes.Count(names, []byte{separator}) == r.end-r.first
+	}
+	return ok
+}
+
+// cut takes a block apart. The kinds have a byte for each file, so their length is not told.
+func (b *block) cut(data []byte) bool {
+	if len(data) < blockHeader {
+		return false
+	}
+	b.n = int(binary.LittleEndian.Uint32(data))
+	body := data[blockHeader:]
+	for i, f := range []*[]byte{&b.text, &b.kinds, &b.runs, &b.cases, &b.sizes, &b.times} {
+		length := uint64(b.n)
+		switch {
+		case i == 0:
+			length = uint64(binary.LittleEndian.Uint32(data[4:]))
+		case i > 1:
+			length = uint64(binary.LittleEndian.Uint32(data[4*i:]))
+		}
+		if length > uint64(len(body)) {
+			return false
+		}
+		*f, body = body[:length:length], body[length:]
+	}
+	return len(body) == 0 && b.n > 0 && b.n <= blockFiles
+}
+
+// run is the files of one folder in a block.
+type run struct {
+	folder     int32
+	first, end int // files
+	from, to   int // where their names lie in text: from the separator before the first to the one after the last
+}
+
+// readRuns appends the block's runs to list; folders is how many there are.
+func (b *block) readRuns(list []run, folders int) ([]run, bool) {
+	r := reader{b: b.runs}
+	at := run{}
+	for len(r.b) > 0 {
+		folder := int64(at.folder) + r.signed()
+		count, length := r.uvarint(), r.uvarint()
+		if r.bad || folder < 0 || folder >= int64(folders) || count == 0 || length == 0 || count > uint64(b.n-at.end) || length > uint64(len(b.text)-1-at.to) {
+			return list, false
+		}
+		at = run{int32(folder), at.end, at.end + int(count), at.to, at.to + int(length)}
+		list = append(list, at)
+	}
+	return list, at.end == b.n && at.to == len(b.text)-1
+}
+
+// readSizes sets dst, of n elements, to the sizes.
+func (b *block) readSizes(dst []int64) bool {
+	r := reader{b: b.sizes}
+	for i := range dst {
+		dst[i] = int64(r.uvarint())
+	}
+	return r.done()
+}
+
+// readTimes sets dst, of n elements, to the times.
+func (b *block) readTimes(dst []int64) bool {
+	r := reader{b: b.times}
+	last := int64(0)
+	for i := range dst {
+		last += r.signed()
+		dst[i] = last
+	}
+	return r.done()
+}
