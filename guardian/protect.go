@@ -199,9 +199,15 @@ func (p *protector) choose(wanted []*library.Policy, size int64) (chosen []int) 
 				usable = append(usable, i)
 			}
 		}
+		// The fewest that are enough, or else the fewest that are some good.
+		before := score(wanted, &p.census)
+		enough := func() bool { return unmetOf(wanted, &p.census) == nil }
+		better := func() bool { return score(wanted, &p.census) > before }
 		var gain []int
-		for n := 1; n <= together && gain == nil; n++ {
-			gain = p.gain(wanted, usable, n, score(wanted, &p.census))
+		for _, good := range []func() bool{enough, better} {
+			for n := 1; n <= together && gain == nil; n++ {
+				gain = p.pick(usable, n, good)
+			}
 		}
 		if gain == nil {
 			return chosen
@@ -218,19 +224,19 @@ func (p *protector) choose(wanted []*library.Policy, size int64) (chosen []int) 
 	return chosen
 }
 
-// gain is the first choice of n of the usable targets with a better score, or nil.
-func (p *protector) gain(wanted []*library.Policy, usable []int, n, than int) []int {
+// pick is the first choice of n of the usable targets with which it is good, or nil.
+func (p *protector) pick(usable []int, n int, good func() bool) []int {
 	for k, i := range usable {
 		site := p.totals.Targets[i].Site
 		p.census.add(site, 1)
 		var rest []int
-		better := n == 1 && score(wanted, &p.census) > than
+		ok := n == 1 && good()
 		if n > 1 {
-			rest = p.gain(wanted, usable[k+1:], n-1, than)
-			better = rest != nil
+			rest = p.pick(usable[k+1:], n-1, good)
+			ok = rest != nil
 		}
 		p.census.add(site, -1)
-		if better {
+		if ok {
 			return append([]int{i}, rest...)
 		}
 	}

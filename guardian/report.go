@@ -77,7 +77,7 @@ func (g *Guardian) Report(ctx context.Context, q ReportQuery) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := &reporter{query: q, policies: newPolicies(list), gather: newGatherer(a), folders: map[Scope]*Risks{}, byPolicy: map[*library.Policy]*PolicyRisks{}}
+	r := newReporter(q, list, a)
 	if q.Folders {
 		if r.bases, err = g.bases(ctx, q.Under); err != nil {
 			return Report{}, err
@@ -134,6 +134,13 @@ type reporter struct {
 	report   Report
 	folders  map[Scope]*Risks
 	byPolicy map[*library.Policy]*PolicyRisks
+}
+
+func newReporter(q ReportQuery, list []library.Policy, a *atlas) *reporter {
+	return &reporter{
+		query: q, policies: newPolicies(list), gather: newGatherer(a),
+		folders: map[Scope]*Risks{}, byPolicy: map[*library.Policy]*PolicyRisks{},
+	}
 }
 
 // content counts one content's copies.
