@@ -99,7 +99,7 @@ func (i *identifier) one(ctx context.Context, p *place) {
 	default:
 	}
 	if i.w.cfg.Held != nil && i.w.cfg.Held(ctx, p.id) {
-		i.later(p, pollEvery)
+		i.later(p, i.w.cfg.pace.poll)
 		return
 	}
 	began := time.Now()

@@ -109,7 +109,7 @@ func (p *place) report(progress index.Progress) {
 // turn waits until the location may be indexed: nobody else is about to, and no other is
 // scanned as a whole. The caller calls done.
 func (p *place) turn(ctx context.Context) (done func(), err error) {
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(p.w.cfg.pace.poll)
 	defer tick.Stop()
 	for p.w.cfg.Held != nil && p.w.cfg.Held(ctx, p.id) {
 		select {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sd/index"
@@ -44,6 +45,7 @@ type Config struct {
 type pace struct {
 	limited time.Duration // between looks at folders that cannot be watched, at least
 	gone    time.Duration // between looks for a location that is not there
+	poll    time.Duration // between questions whether locations came or went
 	changes int           // of volumes that wait at most
 }
 
@@ -53,6 +55,9 @@ func (p pace) orDefault() pace {
 	}
 	if p.gone == 0 {
 		p.gone = retryGone
+	}
+	if p.poll == 0 {
+		p.poll = pollEvery
 	}
 	if p.changes == 0 {
 		p.changes = maxChanges
@@ -74,6 +79,7 @@ type Watcher struct {
 	die  context.CancelFunc
 	work sync.WaitGroup
 
+	closed   atomic.Bool
 	turn     chan struct{} // held by the whole scan that goes on
 	notifier *notifier     // nil: the system tells nothing
 	noTell   error         // why; both are set by Start, before all that uses them
@@ -127,8 +133,11 @@ func (w *Watcher) Start() {
 }
 
 // Close ends all scans at once and then notes what was changed in volumes, which takes no
-// longer than ctx lasts.
+// longer than ctx lasts. Only the first call does anything.
 func (w *Watcher) Close(ctx context.Context) error {
+	if !w.closed.CompareAndSwap(false, true) {
+		return nil
+	}
 	w.die()
 	err := w.changes.close(ctx)
 	w.work.Wait()
@@ -144,7 +153,7 @@ func (w *Watcher) Close(ctx context.Context) error {
 // run follows which locations there are.
 func (w *Watcher) run(unclean bool) {
 	last := int64(-1)
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(w.cfg.pace.poll)
 	defer tick.Stop()
 	for first := true; ; first = false {
 		n, err := w.lib.Generation(w.life)
@@ -198,7 +207,7 @@ func (w *Watcher) follow(ctx context.Context, first, unclean bool) error {
 		if p != nil { // its folder, mode or rules are others
 			p.stop()
 		}
-		w.begin(loc, !first || unclean)
+		w.begin(loc, first && unclean)
 	}
 	for _, p := range w.all() {
 		if !there[p.id] {

@@ -83,9 +83,8 @@ func (w *world) config() index.Config {
 func (w *world) start(c Config) *Watcher {
 	w.t.Helper()
 	c.Index = w.config()
-	if c.pace == (pace{}) {
-		c.pace = pace{limited: 50 * time.Millisecond, gone: 50 * time.Millisecond}
-	}
+	const soon = 50 * time.Millisecond
+	c.pace.limited, c.pace.gone, c.pace.poll = soon, soon, soon
 	watcher := New(c)
 	watcher.Start()
 	w.t.Cleanup(func() {
