@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sd/internal/mounttest"
 	"sd/internal/testserver"
 )
@@ -65,11 +67,16 @@ func TestChangesTellOfConflicts(t *testing.T) {
 	must(t, os.WriteFile(c.at("a"), []byte("hello"), 0o644))
 	f, err := os.OpenFile(c.at("a"), os.O_WRONLY, 0)
 	must(t, err)
-	_, err = f.WriteString("ours")
+	_, err = f.WriteString("ours, longer")
 	must(t, err)
 	c.overwrite(t, "a", "theirs")
-	f.Close()
+	wantErrno(t, "close after a conflict", f.Close(), unix.ESTALE)
 	var told []string
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("told: %q", told)
+		}
+	})
 	mounttest.Eventually(t, 20*time.Second, "both files are told of", func() bool {
 		told = append(told, c.m.Changes()...)
 		return slices.ContainsFunc(told, func(s string) bool { return strings.HasPrefix(s, "put a (conflict ") }) &&
