@@ -23,15 +23,17 @@ func Cancel(ctx context.Context, lib *library.Library, id int64) error {
 	return ask(ctx, lib, id, wishCancel, func(j Job) bool { return j.State == library.Canceled })
 }
 
-// Resume asks the owner of a paused job to go on, and returns true when it does. If no
-// process owns the job it returns false: the caller may Run or Queue it. A job that has ended
+// Resume asks the owner of a paused job to go on, and returns true when it does, or has even
+// ended. If no process owns the job it returns false: the caller may Run or Queue it. A job that has ended
 // in another way than Failed is an *EndedError.
 func Resume(ctx context.Context, lib *library.Library, id int64) (bool, error) {
-	for {
+	for asked := false; ; asked = true {
 		j, err := Get(ctx, lib, id)
 		switch {
 		case err != nil:
 			return false, err
+		case asked && j.State.Ended():
+			return true, nil
 		case j.State.Ended() && j.State != library.Failed:
 			return false, &EndedError{ID: id, State: j.State}
 		case !j.Live:

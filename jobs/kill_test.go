@@ -139,3 +139,31 @@ func TestAskAtOnce(t *testing.T) {
 	}
 	wantState(t, lib, j.ID, library.Canceled)
 }
+
+// A job that ends as soon as it may go on has gone on.
+func TestResumeIsEnough(t *testing.T) {
+	lib, _ := open(t)
+	j := add(t, lib, library.Job{})
+	began, end := make(chan struct{}), make(chan error)
+	go func() {
+		end <- Run(t.Context(), lib, j, func(ctx context.Context, c *Control) error {
+			close(began)
+			for !c.Paused() {
+				if err := pause(ctx); err != nil {
+					return err
+				}
+			}
+			return c.Check(ctx)
+		})
+	}()
+	<-began
+	if err := Pause(t.Context(), lib, j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if told, err := Resume(t.Context(), lib, j.ID); !told || err != nil {
+		t.Errorf("got %v, %v, want that the owner went on", told, err)
+	}
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+}
