@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -61,33 +62,36 @@ func (s *Source) Look(ctx context.Context) error {
 // that was proven; errors are those of Look. It follows no link, and leaves the time of
 // access alone where that is allowed. The caller closes the file.
 func (s *Source) Open(ctx context.Context) (*os.File, error) {
-	fd := -1
-	opened := make(chan int, 1) // one that comes too late is closed by its opener
+	var mu sync.Mutex
+	fd, gaveUp := -1, false // an open that succeeds too late is undone by its goroutine
 	err := s.patiently(ctx, func() error {
-		err := s.at(func(dir int, name string) (err error) {
+		return s.at(func(dir int, name string) error {
 			const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
-			f, err := openat(dir, name, flags|noAtime)
+			opened, err := openat(dir, name, flags|noAtime)
 			if err == unix.EPERM && noAtime != 0 {
-				f, err = openat(dir, name, flags)
+				opened, err = openat(dir, name, flags)
 			}
-			if err == nil {
-				opened <- f
+			if err != nil {
+				return err
 			}
-			return err
+			mu.Lock()
+			defer mu.Unlock()
+			if gaveUp {
+				return unix.Close(opened)
+			}
+			fd = opened
+			return nil
 		})
-		return err
 	})
+	mu.Lock()
+	gaveUp = true
+	mu.Unlock()
 	if err != nil {
-		go func() {
-			select {
-			case late := <-opened:
-				unix.Close(late)
-			case <-time.After(10 * time.Minute):
-			}
-		}()
+		if fd >= 0 {
+			unix.Close(fd)
+		}
 		return nil, &os.PathError{Op: "open", Path: s.Name, Err: err}
 	}
-	fd = <-opened
 	f := os.NewFile(uintptr(fd), s.Name)
 	if err := s.Check(f); err != nil {
 		f.Close()
