@@ -57,6 +57,8 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.mountCommand(), a.umountCommand(), a.statusCommand(), a.refreshCommand(), a.doctorCommand(),
 		a.libraryCommand(), a.deviceCommand(), a.volumeCommand(),
+		a.locationCommand(), a.searchCommand(), a.jobCommand(),
+		a.duplicatesCommand(), a.guardianCommand(), a.verifyCommand(),
 		a.lsCommand(), a.catCommand(), a.statCommand(),
 		a.pathCommand(), a.resolveCommand(), a.versionCommand(),
 	)

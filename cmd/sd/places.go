@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"sd/backends"
@@ -19,6 +20,7 @@ type places struct {
 	library  *library.Library
 	resolver *resolver.Resolver
 	keys     secrets.Store
+	log      *slog.Logger
 }
 
 // open opens the library that the flags name. It asks no provider.
@@ -36,7 +38,7 @@ func (a *app) open(ctx context.Context) (*places, error) {
 	if err != nil {
 		return nil, errors.Join(err, lib.Close())
 	}
-	return &places{dataDir: dir, library: lib, resolver: r, keys: keys}, nil
+	return &places{dataDir: dir, library: lib, resolver: r, keys: keys, log: a.log()}, nil
 }
 
 // Close ends the use of everything in p.

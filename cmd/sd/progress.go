@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -14,17 +15,19 @@ import (
 const progressEvery = 10 * time.Second
 
 // progressLine shows how far long work is: on a terminal one line that changes, else a line
-// now and then. The zero last means that the first line comes at once.
+// now and then, the first at once if last is zero. Its methods are safe for concurrent use.
 type progressLine struct {
 	w        io.Writer
 	terminal bool
 	width    int // columns of the terminal
-	shown    int // columns of the line that changes
-	last     time.Time
+
+	mu    sync.Mutex
+	shown int // columns of the line that changes
+	last  time.Time
 }
 
-func (a *app) newProgressLine() progressLine {
-	l := progressLine{w: a.errOut, width: 80}
+func (a *app) newProgressLine() *progressLine {
+	l := &progressLine{w: a.errOut, width: 80}
 	if f, ok := a.errOut.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		l.terminal = true
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
@@ -36,6 +39,8 @@ func (a *app) newProgressLine() progressLine {
 
 // set shows text, cut to the terminal's width.
 func (l *progressLine) set(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if !l.terminal {
 		if now := time.Now(); now.Sub(l.last) >= progressEvery {
 			l.last = now
@@ -53,12 +58,20 @@ func (l *progressLine) set(text string) {
 
 // say prints a line that stays.
 func (l *progressLine) say(text string) {
-	l.clear()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
 	fmt.Fprintln(l.w, text)
 }
 
 // clear leaves the cursor at the start of an empty line.
 func (l *progressLine) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+}
+
+func (l *progressLine) wipe() {
 	if l.shown > 0 {
 		fmt.Fprint(l.w, "\r"+strings.Repeat(" ", l.shown)+"\r")
 		l.shown = 0
@@ -67,7 +80,7 @@ func (l *progressLine) clear() {
 
 // progress shows what an unmount waits for. It says nothing if there is nothing to wait for.
 type progress struct {
-	progressLine
+	*progressLine
 	told map[string]bool // URIs whose failure was said
 }
 

@@ -120,7 +120,9 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"", "mount", "umount", "status", "doctor", "library", "library create", "library list", "library switch",
 		"library info", "device", "device list", "device rename", "volume", "volume list", "volume add-cloud",
-		"volume remove-cloud", "volume test", "refresh", "ls", "cat", "stat", "path", "resolve", "completion", "version",
+		"volume remove-cloud", "volume test", "location", "location add", "location list", "location rescan",
+		"location verify", "location problems", "location remove", "search", "job", "job list", "job info", "job wait",
+		"job pause", "job resume", "job cancel", "refresh", "ls", "cat", "stat", "path", "resolve", "completion", "version",
 	} {
 		r := s.must(append(strings.Fields(command), "--help")...)
 		if !strings.Contains(r.out, "Usage:") {

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sd/jobs"
+	"sd/library"
+)
+
+// runQueuedJobs runs the jobs that were left to a mount, one after the other, until there is
+// none or ctx ends. What does not succeed is told in the log; an error is one of the library.
+func (p *places) runQueuedJobs(ctx context.Context) error {
+	for {
+		job, ok, err := jobs.Next(ctx, p.library)
+		if err != nil || !ok {
+			return err
+		}
+		err = p.runJob(ctx, job.Job)
+		switch busy := new(jobs.BusyError); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil, errors.Is(err, jobs.ErrCanceled), errors.As(err, &busy), isEnded(err):
+			continue
+		}
+		p.log.Warn("a job did not succeed", "job", job.ID, "title", job.Title, "err", err)
+		if now, e := p.library.Job(ctx, job.ID); e != nil || !now.State.Ended() {
+			return errors.Join(err, e) // it would be taken again at once
+		}
+	}
+}
+
+// runJob runs a job of any kind here.
+func (p *places) runJob(ctx context.Context, job library.Job) error {
+	if job.Kind != jobIndex {
+		return jobs.Run(ctx, p.library, job, func(context.Context, *jobs.Control) error {
+			return fmt.Errorf("this sd does not know jobs of kind %q: update sd", job.Kind)
+		})
+	}
+	_, err := p.runIndexJob(ctx, job, nil, nil)
+	return err
+}
+
+// indexJobWaits tells whether a job of this device indexes the location, or has begun to and
+// is to go on: by itself, or when its user says so.
+func (p *places) indexJobWaits(ctx context.Context, location int64) bool {
+	list, err := jobs.List(ctx, p.library, 0)
+	if err != nil {
+		return false
+	}
+	for _, j := range list {
+		if j.Kind == jobIndex && j.Location == location && j.Device == p.library.ThisDevice().ID {
+			return true
+		}
+	}
+	return false
+}
