@@ -162,5 +162,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		send(counter, "uploads_total", "Uploads that ended.", float64(u.Done), "result", "done")
 		send(counter, "uploads_total", "Uploads that ended.", float64(u.Failures), "result", "failed")
 	}
+	if x := st.Index; x != nil {
+		x.collect(send)
+	}
 	send(gauge, "renames_pending", "Renames under way, or left by an earlier mount.", float64(len(st.Renames)))
 }

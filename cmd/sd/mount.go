@@ -32,6 +32,7 @@ type mountOptions struct {
 	stagingSize   int64  // 0: the default of package staging
 	drain         time.Duration
 	metrics       string // an address, "": no endpoint
+	noIndex       bool   // leave locations as they are
 }
 
 func (a *app) mountCommand() *cobra.Command {
@@ -49,6 +50,10 @@ and returns when it is ready. The server goes on in the background until 'sd umo
 When close(2) of a cloud file returns, its bytes are at the provider. With --write-back
 they are on the local disk by then and are uploaded in the background; 'sd status' shows
 what waits, 'sd umount' waits for it, and whatever ends the mount, the next one goes on.
+
+While it lives, the mount keeps all locations ('sd location') up to date: changes on the
+local disk as they happen, what is changed in volumes through the mount at once, and what
+others change there some times a day. search/ has a folder of hits for any query.
 
 A mountpoint left dead by a crash ("transport endpoint is not connected") is replaced.`,
 		Example: `  sd mount
@@ -116,6 +121,7 @@ A mountpoint left dead by a crash ("transport endpoint is not connected") is rep
 	flags.Var(&staging, "staging-size", "bytes that such files may take (default 10 GiB, at most half of what is free)")
 	flags.DurationVar(&opts.drain, "drain", opts.drain, "how long the end may wait for uploads, unless 'sd umount' says otherwise")
 	flags.StringVar(&opts.metrics, "metrics", "", "serve metrics for Prometheus at this PORT of loopback, or HOST:PORT")
+	flags.BoolVar(&opts.noIndex, "no-index", false, "do not keep locations up to date, nor run the jobs that wait for a mount")
 	flags.Uint32Var(&uid, "uid", 0, "owner of cloud files (default: you)")
 	flags.Uint32Var(&gid, "gid", 0, "group of cloud files (default: yours)")
 	flags.Var(&mask, "umask", "permission bits that cloud files lack")

@@ -24,16 +24,17 @@ const carryTimeout = 3 * time.Second
 
 // server is one mount being served by this process.
 type server struct {
-	info    *mountInfo
-	fs      *fs.Server
-	tree    atomic.Pointer[fs.Server] // the same, for those who begin before it is there
-	cache   *cache.Cache
-	staging *staging.Store  // nil if read-only
-	renames *rename.Journal // nil if read-only
-	places  *places
-	metrics *metrics
-	log     *slog.Logger
-	ending  *ending
+	info     *mountInfo
+	fs       *fs.Server
+	tree     atomic.Pointer[fs.Server] // the same, for those who begin before it is there
+	cache    *cache.Cache
+	staging  *staging.Store  // nil if read-only
+	renames  *rename.Journal // nil if read-only
+	places   *places
+	indexing *indexing
+	metrics  *metrics
+	log      *slog.Logger
+	ending   *ending
 
 	life   context.Context // of what goes on beside the tree
 	die    context.CancelFunc

@@ -40,7 +40,9 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (_
 	if s.places, err = a.open(ctx); err != nil {
 		return nil, nil, err
 	}
+	s.places.log = log
 	s.places.library.LogTo(log)
+	s.indexing = newIndexing(s.places, !opts.noIndex)
 	warm := make(chan struct{})
 	s.beside.Go(func() { // while the rest is brought up
 		defer close(warm)
@@ -142,6 +144,8 @@ func (s *server) treeConfig(opts mountOptions) fs.Config {
 		Staging:     s.staging,
 		Renames:     s.renames,
 		Facts:       s.places.library,
+		Search:      s.indexing.search,
+		Changes:     s.indexing.changes(),
 		OverlayDir:  filepath.Join(s.places.dataDir, "overlay"),
 		Log:         s.log,
 	}
@@ -160,6 +164,7 @@ func (s *server) begin() {
 		})
 	}
 	s.metrics.serve(s)
+	s.startIndexing()
 }
 
 // close ends what start has brought up, but for the tree. What waits for its upload
@@ -175,6 +180,7 @@ func (s *server) close() error {
 	if s.staging != nil {
 		errs = append(errs, s.staging.Close())
 	}
+	errs = append(errs, s.indexing.close()) // after all that changes volumes
 	if s.cache != nil {
 		s.cache.Close()
 	}

@@ -20,6 +20,7 @@ type mountStatus struct {
 	Cache         cacheStatus    `json:"cache"`
 	Uploads       *uploadsStatus `json:"uploads,omitempty"`
 	Renames       []renameStatus `json:"renames,omitempty"`
+	Index         *indexStatus   `json:"index,omitempty"`
 	Kernel        *fs.Status     `json:"kernel,omitempty"`
 	// Problem is why there is nothing but the mountInfo.
 	Problem string `json:"problem,omitempty"`
@@ -107,6 +108,7 @@ func (s *server) status(limit int) *mountStatus {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout/2)
 	defer cancel()
+	st.Index = s.indexing.status(ctx)
 	volumes, err := s.places.resolver.Volumes(ctx, "")
 	if err != nil {
 		st.Problem = err.Error()
@@ -122,9 +124,10 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "show what is mounted and how it does",
 		Long: `Shows every mount of this user: its process, the state of its volumes, the caches, how
-many requests were made, and what waits for its upload: how much, for how long, and why
-if an attempt has failed. Nothing of that is lost: it is tried again, by this mount and
-by the next one. Asks the mounts, never a provider; -v shows the kernel's requests too.`,
+many requests were made, what is indexed and how far that is, and what waits for its
+upload: how much, for how long, and why if an attempt has failed. Nothing of that is
+lost: it is tried again, by this mount and by the next one. Asks the mounts, never a
+provider; -v shows the kernel's requests too.`,
 		Example: `  sd status
   sd --json status
   sd --json status | jq -r '.[].uploads.files[] | select(.state=="failed") | .uri'`,

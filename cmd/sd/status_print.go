@@ -37,6 +37,7 @@ func (a *app) printStatus(all []*mountStatus) {
 		}
 		a.printUploads(st.Uploads)
 		a.printRenames(st.Renames)
+		a.printIndex(st.Index)
 		if st.Metrics != "" {
 			fmt.Fprintf(a.out, "  metrics      %s\n", st.Metrics)
 		}
