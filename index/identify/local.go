@@ -159,6 +159,9 @@ func (r *run) examine(ctx context.Context, x *examiner, c chunk) {
 			r.writer.put(found) // only a hint
 			continue
 		}
+		if failed != nil && ctx.Err() != nil {
+			return // it was stopped in its midst
+		}
 		if failed != nil && c.again && f.Size > identity.SmallSize {
 			r.tally.bytes.Add(-x.read)
 			continue
