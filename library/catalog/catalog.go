@@ -83,10 +83,11 @@ func (c *Catalog) use(ctx context.Context, db *sql.DB, fn func(*conn) error) err
 	defer lent.Close()
 	return lent.Raw(func(dc any) error {
 		query, ok := dc.(driver.QueryerContext)
-		if !ok {
+		exec, also := dc.(driver.ExecerContext)
+		if !ok || !also {
 			return fmt.Errorf("catalog: %T takes no queries", dc)
 		}
-		return fn(&conn{query: query})
+		return fn(&conn{query: query, exec: exec})
 	})
 }
 

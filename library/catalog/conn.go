@@ -13,6 +13,7 @@ import (
 // driver would start a goroutine for each. It keeps them prepared.
 type conn struct {
 	query driver.QueryerContext
+	exec  driver.ExecerContext
 	args  []driver.NamedValue
 	rows  [][]driver.Value // one for each statement that runs inside of another
 	depth int
@@ -21,11 +22,7 @@ type conn struct {
 // each runs a statement and hands fn its rows; fn may be nil. The row and its []byte values are
 // fn's: the values may be kept, the slice not. errStop of fn ends it without an error.
 func (c *conn) each(text string, fn func(row []driver.Value) error, args ...driver.Value) error {
-	c.args = c.args[:0]
-	for i, v := range args {
-		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
-	}
-	rows, err := c.query.QueryContext(context.Background(), text, c.args) // which takes the first step
+	rows, err := c.query.QueryContext(context.Background(), text, c.named(args)) // which takes the first step
 	if err != nil {
 		return err
 	}
@@ -56,6 +53,25 @@ func (c *conn) each(text string, fn func(row []driver.Value) error, args ...driv
 			return err
 		}
 	}
+}
+
+// named returns args as the driver wants them, until the next call.
+func (c *conn) named(args []driver.Value) []driver.NamedValue {
+	c.args = c.args[:0]
+	for i, v := range args {
+		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	return c.args
+}
+
+// change runs a statement that returns no rows, and returns whether it has changed any.
+func (c *conn) change(text string, args ...driver.Value) (bool, error) {
+	done, err := c.exec.ExecContext(context.Background(), text, c.named(args))
+	if err != nil {
+		return false, err
+	}
+	n, err := done.RowsAffected()
+	return n > 0, err
 }
 
 // first runs a statement and returns whether it has a row, which fn gets; fn may be nil.

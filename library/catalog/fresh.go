@@ -27,7 +27,7 @@ func (tx *Tx) mark(folder FolderID, name string) error {
 	}
 	if !s.fresh {
 		s.fresh = true
-		s.whole, err = tx.first("UPDATE fresh SET seq = ? WHERE folder = ? AND whole = 1 RETURNING 1", nil, seq, int64(folder))
+		s.whole, err = tx.change("UPDATE fresh SET seq = ? WHERE folder = ? AND whole = 1", seq, int64(folder))
 		if err != nil || s.whole {
 			return err
 		}

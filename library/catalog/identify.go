@@ -30,8 +30,8 @@ func (tx *Tx) Identify(folder FolderID, name string, was FileVersion, sum identi
 	}
 	key := tx.c.keyOf(id)
 	tx.stamp = appendStamp(tx.stamp[:0], was.ModTime, was.Version)
-	is, err := tx.first(`UPDATE files SET content = ?, proof = ?
-		WHERE folder = ? AND name = ? AND type = 0 AND size = ? AND stamp = ? AND content IS NULL RETURNING 1`, nil,
+	is, err := tx.change(`UPDATE files SET content = ?, proof = ?
+		WHERE folder = ? AND name = ? AND type = 0 AND size = ? AND stamp = ? AND content IS NULL`,
 		int64(key), int64(p), int64(folder), blob(name), was.Size, tx.stamp)
 	if err != nil {
 		return false, err
@@ -122,7 +122,7 @@ func (tx *Tx) content(c Content, folder FolderID) (_ Key, home bool, err error) 
 		at = int64(folder)
 	}
 	for key := c.Key; ; key = key.next() {
-		made, err := tx.first("INSERT INTO contents ("+plainColumns+", home) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1", nil,
+		made, err := tx.change("INSERT INTO contents ("+plainColumns+", home) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			int64(key), c.BLAKE3[:], c.Size, orNull(int64(c.Print)), at)
 		if err != nil || made {
 			return key, small, err
@@ -164,7 +164,7 @@ func (tx *Tx) gain(key Key, folder FolderID, name string) error {
 		return err
 	}
 	if small {
-		home, err := tx.first("UPDATE contents SET home = ? WHERE key = ? AND home IS NULL RETURNING 1", nil, int64(folder), int64(key))
+		home, err := tx.change("UPDATE contents SET home = ? WHERE key = ? AND home IS NULL", int64(folder), int64(key))
 		if err != nil || home {
 			return err
 		}
@@ -174,7 +174,7 @@ func (tx *Tx) gain(key Key, folder FolderID, name string) error {
 
 // lose takes a file out of its content.
 func (tx *Tx) lose(key Key, folder FolderID, name string) error {
-	had, err := tx.first("DELETE FROM copies WHERE content = ? AND folder = ? AND name = ? RETURNING 1", nil,
+	had, err := tx.change("DELETE FROM copies WHERE content = ? AND folder = ? AND name = ?",
 		int64(key), int64(folder), blob(name))
 	if err != nil || had {
 		return err
@@ -232,7 +232,7 @@ func (tx *Tx) SetSums(folder FolderID, name string, was FileVersion, sums string
 // SetKind sets the Kind of a file, if it is still that version.
 func (tx *Tx) SetKind(folder FolderID, name string, was FileVersion, kind Kind) error {
 	tx.stamp = appendStamp(tx.stamp[:0], was.ModTime, was.Version)
-	set, err := tx.first("UPDATE files SET kind = ?1 WHERE folder = ?2 AND name = ?3 AND size = ?4 AND stamp = ?5 AND kind <> ?1 RETURNING 1", nil,
+	set, err := tx.change("UPDATE files SET kind = ?1 WHERE folder = ?2 AND name = ?3 AND size = ?4 AND stamp = ?5 AND kind <> ?1",
 		int64(kind), int64(folder), blob(name), was.Size, tx.stamp)
 	if err != nil || !set {
 		return err
