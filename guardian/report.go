@@ -131,6 +131,7 @@ type reporter struct {
 	bases    []Scope
 
 	census   census
+	wanted   []*library.Policy // of one copy
 	report   Report
 	folders  map[Scope]*Risks
 	byPolicy map[*library.Policy]*PolicyRisks
@@ -156,12 +157,7 @@ func (r *reporter) content(c catalog.Content, copies []catalog.Copy) {
 		if at < 0 || i.Site.Device == "" {
 			continue
 		}
-		unmet := false
-		for _, n := range i.Names {
-			if holds(r.query.Under, n.Place, n.Path) {
-				unmet = !r.policy(n, c.Size) || unmet
-			}
-		}
+		unmet := r.asked(i, c.Size)
 		add := func(risks *Risks) {
 			risks.Total.add(c.Size)
 			if t := risk(risks); t != nil {
@@ -191,20 +187,31 @@ func (r *reporter) risk() func(*Risks) *Tally {
 	return func(*Risks) *Tally { return nil }
 }
 
-// policy counts a name for its policy, and tells whether that is met.
-func (r *reporter) policy(n catalog.Copy, size int64) bool {
-	p := r.policies.of(n.Place, n.Path)
-	t := r.byPolicy[p]
-	if t == nil {
-		t = &PolicyRisks{Policy: *p}
-		r.byPolicy[p] = t
+// asked counts a copy once for each policy that its names in scope are under, and tells
+// whether one of them is not met.
+func (r *reporter) asked(i Instance, size int64) (unmet bool) {
+	r.wanted = r.wanted[:0]
+	for _, n := range i.Names {
+		if !holds(r.query.Under, n.Place, n.Path) {
+			continue
+		}
+		p := r.policies.of(n.Place, n.Path)
+		if slices.Contains(r.wanted, p) {
+			continue
+		}
+		r.wanted = append(r.wanted, p)
+		t := r.byPolicy[p]
+		if t == nil {
+			t = &PolicyRisks{Policy: *p}
+			r.byPolicy[p] = t
+		}
+		t.Total.add(size)
+		if !met(p, &r.census) {
+			t.Unmet.add(size)
+			unmet = true
+		}
 	}
-	t.Total.add(size)
-	ok := met(p, &r.census)
-	if !ok {
-		t.Unmet.add(size)
-	}
-	return ok
+	return unmet
 }
 
 func (r *reporter) unidentified(place catalog.Place, path string, size int64) {
