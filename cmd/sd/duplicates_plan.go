@@ -63,7 +63,7 @@ func (a *app) planDuplicates(ctx context.Context, p *places, g *guardian.Guardia
 	}
 	fmt.Fprintf(out, "%s of %s could go, which frees %s", plural(totals.Copies, "copy", "copies"), counted(totals.Groups, "content"), size(totals.Frees))
 	if totals.Kept > 0 {
-		fmt.Fprintf(out, "; %s more must stay", plural(totals.Kept, "copy", "copies"))
+		fmt.Fprintf(out, "; %s must stay", plural(totals.Kept, "more copy", "more copies"))
 	}
 	if totals.LeftOut > 0 {
 		fmt.Fprintf(out, "; %s left out", counted(totals.LeftOut, "file"))
