@@ -203,25 +203,25 @@ func (w *writer) move(tx *catalog.Tx, c change) (found bool, err error) {
 	if !w.covered(c.to) {
 		return true, w.remove(tx, c.name)
 	}
-	if from == 0 {
-		return !c.dir, nil // of a file, what it is follows
-	}
 	to, newBase, err := w.parent(tx, c.to, true)
 	if err != nil {
 		return true, err
 	}
-	if !c.dir {
-		f, found, err := tx.File(from, base)
-		if err != nil || !found {
+	if c.dir {
+		f, found, err := tx.Folder(from, base)
+		if err != nil {
 			return true, err
 		}
-		return true, tx.MoveFile(from, base, to, newBase, f.Version)
+		if !found {
+			return false, w.remove(tx, c.to)
+		}
+		return true, tx.MoveFolder(f.ID, to, newBase)
 	}
-	f, found, err := tx.Folder(from, base)
-	if err != nil || !found {
-		return found, err
+	f, found, err := tx.File(from, base)
+	if err != nil || !found { // what it is follows
+		return true, err
 	}
-	return true, tx.MoveFolder(f.ID, to, newBase)
+	return true, tx.MoveFile(from, base, to, newBase, f.Version)
 }
 
 // pass notes what bytes a version has.

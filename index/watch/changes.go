@@ -48,9 +48,10 @@ type changes struct {
 	w *Watcher
 
 	mu     sync.Mutex
-	queues map[string]*queue   // by volume: those that have a location
-	loose  map[string][]change // of volumes without: perhaps one is just being added
-	asked  map[int64]chan struct{}
+	queues map[string]*queue       // by volume: those that have a location
+	loose  map[string][]change     // of volumes without: perhaps one is just being added
+	asked  map[int64]chan struct{} // by location
+	behind map[int64]time.Time     // locations that have to be scanned for what was not written
 	closed bool
 	work   sync.WaitGroup
 }
@@ -63,7 +64,6 @@ type queue struct {
 	list      []change
 	busy      int  // taken from the list and not written yet
 	overflow  bool // the list was given up: scan instead
-	behind    bool // a scan was asked for that
 	wake      chan struct{}
 	hurry     chan struct{} // closed: write all that there is and end
 	ended     chan struct{}
@@ -72,7 +72,7 @@ type queue struct {
 }
 
 func newChanges(w *Watcher) *changes {
-	return &changes{w: w, queues: map[string]*queue{}, loose: map[string][]change{}, asked: map[int64]chan struct{}{}}
+	return &changes{w: w, queues: map[string]*queue{}, loose: map[string][]change{}, asked: map[int64]chan struct{}{}, behind: map[int64]time.Time{}}
 }
 
 // Put notes that an object is new or has another version.
@@ -177,6 +177,7 @@ func (c *changes) follow(all []library.Location) {
 	for id := range c.asked {
 		if !slices.ContainsFunc(all, func(loc library.Location) bool { return loc.ID == id }) {
 			delete(c.asked, id)
+			delete(c.behind, id)
 		}
 	}
 	now := time.Now()
@@ -255,8 +256,9 @@ func (c *changes) step(q *queue) bool {
 		q.busy = 0
 	}
 	if overflow || err != nil {
-		q.behind = true
+		now := time.Now()
 		for _, loc := range locations {
+			c.behind[loc.ID] = now
 			c.ask(loc.ID)
 		}
 	}
@@ -273,6 +275,15 @@ func (c *changes) ask(location int64) {
 	select {
 	case ch <- struct{}{}:
 	default:
+	}
+}
+
+// scanned says that a scan of a location that began then has ended well.
+func (c *changes) scanned(location int64, began time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, ok := c.behind[location]; ok && at.Before(began) {
+		delete(c.behind, location)
 	}
 }
 
@@ -297,11 +308,14 @@ func (c *changes) close(ctx context.Context) error {
 	for _, q := range all {
 		<-q.ended
 		c.mu.Lock()
-		if left += len(q.list) + q.busy; q.overflow || q.behind {
+		if left += len(q.list) + q.busy; q.overflow {
 			left++
 		}
 		c.mu.Unlock()
 	}
+	c.mu.Lock()
+	left += len(c.behind)
+	c.mu.Unlock()
 	if left > 0 {
 		return &leftError{left}
 	}

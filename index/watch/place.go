@@ -127,6 +127,7 @@ func (p *place) turn(ctx context.Context) (done func(), err error) {
 // scan looks at the whole location. The caller has the turn. It gives the error back that
 // it has noted.
 func (p *place) scan(ctx context.Context) error {
+	began := time.Now()
 	report, err := p.w.index.Scan(ctx, p.location(), index.Control{Report: p.report})
 	switch {
 	case err == nil:
@@ -134,6 +135,7 @@ func (p *place) scan(ctx context.Context) error {
 		p.seen = true
 		p.mu.Unlock()
 		p.set(Fresh, nil)
+		p.w.changes.scanned(p.id, began)
 		p.found(report)
 	case ended(ctx, err):
 	case errors.Is(err, index.ErrRoot):
