@@ -17,7 +17,7 @@ func (a *app) catCommand() *cobra.Command {
 		Use:     "cat PATH...",
 		Short:   "print files",
 		Long:    "Prints the bytes of each file, one after the other. No mount is needed.",
-		Example: "  sd cat s3://logs/today.txt\n  sd cat s3://b/part-1 s3://b/part-2 > whole",
+		Example: "  sd cat s3://logs/today.txt\n  sd cat content://550e8400-e29b-51d4-a716-446655440000\n  sd cat s3://b/part-1 s3://b/part-2 > whole",
 		Args:    args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open(cmd.Context())
@@ -41,6 +41,9 @@ func (a *app) catCommand() *cobra.Command {
 
 // copyTo writes the whole file to w.
 func (t target) copyTo(ctx context.Context, w io.Writer) error {
+	if t.content != nil {
+		return t.content.copyTo(ctx, w)
+	}
 	var r io.ReadCloser
 	var err error
 	if t.local != "" {

@@ -34,7 +34,8 @@ func (a *app) lsCommand() *cobra.Command {
 		Long: `Lists a folder, here (the default is the working directory) or in a volume. No mount
 is needed. A folder's name ends in a slash; with -l the columns are kind, size in bytes,
 time of change and name. Names that no file system can hold are shown escaped, with
-"%%" in front, as in a mount; the URIs of --json have them raw.`,
+"%%" in front, as in a mount; the URIs of --json have them raw. content:// lists
+everything that was identified, each content once.`,
 		Example: "  sd ls s3://photos/2024\n  sd ls -l -R ~/Documents\n  sd ls --json local://jamies-macbook/Users",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -105,6 +106,8 @@ func printListing(out *bufio.Writer, l listing, long bool) error {
 // list shows what is in t, or t itself if it is a file.
 func (t target) list(ctx context.Context, recursive bool, show func(listing) error) error {
 	switch {
+	case t.content != nil:
+		return t.content.list(ctx, t.resolver, show)
 	case t.local != "":
 		return t.listLocal(ctx, recursive, show)
 	case recursive:

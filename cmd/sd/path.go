@@ -95,14 +95,20 @@ type resolution struct {
 	Backend  string            `json:"backend,omitempty"`
 	Name     string            `json:"object,omitempty"`
 	Settings map[string]string `json:"settings,omitempty"`
+
+	// Of a content.
+	Size       int64       `json:"size,omitempty"`
+	BLAKE3     string      `json:"blake3,omitempty"`
+	Candidates []candidate `json:"candidates,omitempty"` // the best first
 }
 
 func (a *app) resolveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "resolve PATH",
-		Short:   "say what a path resolves to",
-		Long:    "Says which device, or which volume, backend and object, a PATH means. Asks no provider.",
-		Example: "  sd resolve s3://photos/a.jpg\n  sd resolve local://local/etc/hosts",
+		Use:   "resolve PATH",
+		Short: "say what a path resolves to",
+		Long: `Says which device, or which volume, backend and object, a PATH means. Of a content it says
+what copies there are, the one that is read first at the top, and why. Asks no provider.`,
+		Example: "  sd resolve s3://photos/a.jpg\n  sd resolve local://local/etc/hosts\n  sd resolve content://550e8400-e29b-51d4-a716-446655440000",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.resolve(cmd.Context(), args[0])
@@ -120,11 +126,14 @@ func (a *app) resolve(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	if t.uri == nil {
+	if t.uri == nil { // content:// too
 		return fmt.Errorf("%s is a folder of the tree above all files, so it resolves to nothing", t)
 	}
 	r := resolution{URI: t.uri.String()}
-	if file, ok := t.uri.(sdpath.Physical); ok {
+	if t.content != nil {
+		r.Kind, r.Size, r.BLAKE3 = "content", t.content.is.Size, t.content.is.BLAKE3.String()
+		r.Candidates = t.content.candidates()
+	} else if file, ok := t.uri.(sdpath.Physical); ok {
 		r.Kind, r.Device, r.Path, r.Backend = "physical", file.DeviceSlug, t.local, "local"
 		if v, _, err := p.resolver.Resolve(ctx, t.uri); err == nil && v != nil {
 			r.Volume = v.Identifier
@@ -143,8 +152,26 @@ func (a *app) resolve(ctx context.Context, arg string) error {
 			fmt.Fprintf(a.out, "%-13s %s\n", line[0], printable(line[1]))
 		}
 	}
+	if t.content != nil {
+		a.printContent(r)
+	}
 	for _, key := range sortedKeys(r.Settings) {
 		fmt.Fprintf(a.out, "%-13s %s\n", printable(key), printable(r.Settings[key]))
 	}
 	return nil
+}
+
+// printContent prints what there is to say of a content beside its URI.
+func (a *app) printContent(r resolution) {
+	fmt.Fprintf(a.out, "%-13s %d (%s)\n%-13s %s\n", "size", r.Size, size(r.Size), "blake3", r.BLAKE3)
+	if len(r.Candidates) == 0 {
+		fmt.Fprintf(a.out, "%-13s %s\n", "copies", "none is known now")
+	}
+	for i, c := range r.Candidates {
+		label := fmt.Sprintf("copy %d", i+1)
+		if !c.Usable {
+			label = "not usable"
+		}
+		fmt.Fprintf(a.out, "%-13s %s\n%-13s %s\n", label, printable(orDash(c.URI)), "", printable(c.Why))
+	}
 }

@@ -58,6 +58,8 @@ func (p *places) refresh(ctx context.Context, arg string) error {
 		mounts, rel = []*mountInfo{m}, below
 	case sdpath.Physical:
 		return nil // what is local is never out of date
+	case sdpath.Content:
+		return nil // nor is what never changes
 	default:
 		if _, _, err := p.resolver.Resolve(ctx, uri); err != nil {
 			return err

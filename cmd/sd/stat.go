@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sd/backends"
+	"sd/library/catalog"
 	"sd/sdpath"
 )
 
@@ -25,6 +26,10 @@ type description struct {
 	GID       *uint32           `json:"gid,omitempty"`
 	Link      string            `json:"link,omitempty"` // what a symbolic link names
 	Checksums map[string]string `json:"checksums,omitempty"`
+	// ContentID and Locations are of what was identified: its name everywhere, and all proven
+	// copies.
+	ContentID string   `json:"content_id,omitempty"`
+	Locations []string `json:"locations,omitempty"`
 }
 
 func (a *app) statCommand() *cobra.Command {
@@ -68,6 +73,12 @@ known, such as its mode, its owner and its BLAKE3.`,
 }
 
 func (p *places) describe(ctx context.Context, t target) (description, error) {
+	if t.content != nil {
+		if t.content.all {
+			return description{listing: listing{Name: contentRoot, Kind: "folder"}}, nil
+		}
+		return t.content.describe(), nil
+	}
 	if t.local != "" {
 		info, err := os.Lstat(t.local)
 		if err != nil {
@@ -75,7 +86,7 @@ func (p *places) describe(ctx context.Context, t target) (description, error) {
 		}
 		d := description{listing: t.localListing(filepath.Base(t.local), t.local, info), Path: t.local, Mode: info.Mode().String()}
 		d.Link, _ = os.Readlink(t.local)
-		return d, nil
+		return d, p.identified(ctx, t, &d, localVersion(info))
 	}
 	e, err := t.stat(ctx)
 	if err != nil {
@@ -92,7 +103,10 @@ func (p *places) describe(ctx context.Context, t target) (description, error) {
 	if e.Meta != nil {
 		d.carries(e)
 	}
-	return d, nil
+	if e.Kind != backends.File {
+		return d, nil
+	}
+	return d, p.identified(ctx, t, &d, func(f *catalog.File) bool { return f.Version == e.Version && f.Size == e.Size })
 }
 
 // recall adds what mounts have learned of e and its store does not tell.
@@ -165,5 +179,9 @@ func (a *app) printDescription(d description) {
 	line("version", d.Version)
 	for _, algorithm := range sortedKeys(d.Checksums) {
 		line(algorithm, d.Checksums[algorithm])
+	}
+	line("content", d.ContentID)
+	for _, uri := range d.Locations {
+		line("copy", uri)
 	}
 }

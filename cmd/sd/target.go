@@ -17,7 +17,7 @@ import (
 	"sd/sdpath"
 )
 
-// A target is what a PATH argument means. Exactly one of local and volume is set.
+// A target is what a PATH argument means. Exactly one of local, volume and content is set.
 type target struct {
 	arg string
 	uri sdpath.Path // nil for a folder of the tree that is no file's place, such as /sd/s3
@@ -28,6 +28,9 @@ type target struct {
 	name   string // in the volume, without a last slash; "" is its root
 	folder bool   // the user wrote a last slash, so a file is not meant
 	asDir  bool   // where there are a file and a folder of that name, the folder is meant
+
+	content  *content
+	resolver *resolver.Resolver
 }
 
 // String is what messages call the target: what the user called it.
@@ -73,6 +76,14 @@ func (p *places) parsePath(ctx context.Context, arg string) (uri sdpath.Path, lo
 	if m == nil {
 		return sdpath.NewPhysical(p.resolver.ThisDevice().Slug, filepath.ToSlash(local)), local, nil
 	}
+	if below, ok := strings.CutPrefix(rel, "search/"); ok && strings.Contains(below, "/") {
+		if real, err := filepath.EvalSymlinks(local); err == nil && real != local {
+			return p.parsePath(ctx, real) // what was found is meant
+		}
+	}
+	if rel == "content" || rel == "search" || strings.HasPrefix(rel, "search/") {
+		return nil, local, nil
+	}
 	uri, err = sdpath.ParseMount(rel)
 	if errors.Is(err, sdpath.ErrLong) {
 		uri, err = askMount(local, err)
@@ -111,11 +122,18 @@ func (p *places) ownName(uri sdpath.Path) sdpath.Path {
 
 // target finds what can be opened under arg's name.
 func (p *places) target(ctx context.Context, arg string) (target, error) {
+	if strings.EqualFold(arg, contentRoot) {
+		return target{arg: arg, content: &content{catalog: p.resolver.Catalog(), all: true}, resolver: p.resolver}, nil
+	}
 	uri, local, err := p.parsePath(ctx, arg)
 	if err != nil {
 		return target{}, err
 	}
-	t := target{arg: arg, uri: uri, local: local}
+	t := target{arg: arg, uri: uri, local: local, resolver: p.resolver}
+	if id, ok := uri.(sdpath.Content); ok {
+		t.content, err = p.findContent(ctx, id)
+		return t, err
+	}
 	if local != "" {
 		return t, nil
 	}
