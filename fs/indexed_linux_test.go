@@ -120,21 +120,6 @@ func (x *indexed) scan(t testing.TB, path string) {
 	}
 }
 
-// drop takes a local file out of the catalog.
-func (x *indexed) drop(t testing.TB, path string) {
-	t.Helper()
-	err := x.lib.Catalog().Update(t.Context(), func(tx *catalog.Tx) error {
-		folder, err := tx.MakePath(x.here, strings.Trim(filepath.Dir(path), "/"))
-		if err != nil {
-			return err
-		}
-		return tx.DropFile(folder, filepath.Base(path))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // proven tells whether the catalog believes that a local file has a content.
 func (x *indexed) proven(t testing.TB, path string) bool {
 	t.Helper()
