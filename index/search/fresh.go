@@ -63,12 +63,16 @@ func (w *worker) take(c candidate) error {
 	return nil
 }
 
-// less decides between candidates of equal rank, length and time: by folder, then by name.
+// less decides between candidates of equal rank, length and time: by folder, then by name; folders are
+// before files.
 func (s *scan) less(a, b *candidate) bool {
 	if n := cmp.Or(s.tree.compare(a.folder, b.folder), bytes.Compare(s.folded(a), s.folded(b))); n != 0 {
 		return n < 0
 	}
-	return strings.Compare(s.name(a), s.name(b)) < 0
+	if n := strings.Compare(s.name(a), s.name(b)); n != 0 {
+		return n < 0
+	}
+	return a.from == fromFolders // in a bucket a file may be called as a folder
 }
 
 // folded returns the folded name of a candidate.

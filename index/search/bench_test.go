@@ -1,0 +1,141 @@
+package search
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"sd/library/catalog"
+)
+
+// benchSizes are how many files the made-up trees have. SD_BENCH_FILES sets another.
+func benchSizes(b *testing.B) []int {
+	if s := os.Getenv("SD_BENCH_FILES"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return []int{n}
+	}
+	return []int{10_000, 100_000, 1_000_000}
+}
+
+var benchQueries = []struct {
+	name string
+	q    Query
+}{
+	{"exact", Query{Text: "img_4711.jpg"}},
+	{"exact2", Query{Text: "holiday-garden-3pa.zip"}},
+	{"rare", Query{Text: "paris-paris"}},
+	{"common-jpg", Query{Text: "jpg"}},
+	{"common-e", Query{Text: "e"}},
+	{"common-test", Query{Text: "test"}},
+	{"none", Query{Text: "xyzzyplugh"}},
+	{"words", Query{Text: "budget rome"}},
+	{"pathword", Query{Text: "documents"}},
+	{"glob", Query{Text: "*.mp4"}},
+	{"glob2", Query{Text: "img_?4*.jpg"}},
+	{"path", Query{Text: "pictures*/*.jpg"}},
+	{"slash", Query{Text: "s/img"}},
+	{"kind", Query{Kinds: []catalog.Kind{catalog.KindVideo}}},
+	{"size", Query{Text: "report", MinSize: 10 << 20}},
+	{"recent", Query{After: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)}},
+	{"everything", Query{}},
+}
+
+func BenchmarkSearch(b *testing.B) {
+	for _, size := range benchSizes(b) {
+		p := packOf(b, madeUp{size})
+		for _, tt := range benchQueries {
+			tt.q.Limit = DefaultLimit
+			b.Run(fmt.Sprintf("%d/%s", size, tt.name), func(b *testing.B) {
+				var took []time.Duration
+				matches := int64(0)
+				for b.Loop() {
+					began := time.Now()
+					s := scanOf(b, p, tt.q)
+					list, n, err := s.best(background, tt.q.Limit)
+					if err != nil {
+						b.Fatal(err)
+					}
+					h := s.hits(uriOf)
+					for i := range list {
+						if _, err := h.hit(&list[i]); err != nil {
+							b.Fatal(err)
+						}
+					}
+					took = append(took, time.Since(began))
+					matches = n
+				}
+				slices.Sort(took)
+				b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+				b.ReportMetric(float64(matches), "matches")
+			})
+		}
+	}
+}
+
+// BenchmarkSearchCold is a search as a process of its own makes it: the pack is mapped, checked and
+// searched once. Its pages are in the system's cache.
+func BenchmarkSearchCold(b *testing.B) {
+	for _, size := range benchSizes(b) {
+		p := packOf(b, madeUp{size})
+		_ = p
+		for _, tt := range benchQueries[:4] {
+			tt.q.Limit = DefaultLimit
+			b.Run(fmt.Sprintf("%d/%s", size, tt.name), func(b *testing.B) {
+				for b.Loop() {
+					p, err := mapPack(b.TempDir(), p.header.id.String(), p.header.library)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, _, err := scanOf(b, p, tt.q).best(background, tt.q.Limit); err != nil {
+						b.Fatal(err)
+					}
+					p.unpin()
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkSearchAll(b *testing.B) {
+	for _, size := range benchSizes(b) {
+		p := packOf(b, madeUp{size})
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			for b.Loop() {
+				s := scanOf(b, p, Query{})
+				h := s.hits(uriOf)
+				n := 0
+				_, err := s.all(background, func(c candidate) error {
+					n++
+					_, err := h.hit(&c)
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "files/s")
+		})
+	}
+}
+
+func BenchmarkPackWrite(b *testing.B) {
+	for _, size := range benchSizes(b) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			for b.Loop() {
+				p := packOf(b, madeUp{size})
+				b.ReportMetric(float64(len(p.data))/float64(size), "bytes/file")
+				b.ReportMetric(float64(p.header.table.length)/float64(size), "table-bytes/file")
+			}
+			b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "files/s")
+		})
+	}
+}
+
+var _ = runtime.GC
