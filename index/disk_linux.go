@@ -73,7 +73,13 @@ type lister struct {
 	none [1]byte
 }
 
-func newLister() *lister { return &lister{raw: make([]byte, 64<<10), stat: new(unix.Statx_t)} }
+// listSize is how many bytes of a folder are read at a time. As a Dirent is larger than most
+// entries are, there is room behind them for one.
+const listSize = 64 << 10
+
+func newLister() *lister {
+	return &lister{raw: make([]byte, listSize+int(unsafe.Sizeof(unix.Dirent{}))), stat: new(unix.Statx_t)}
+}
 
 // The types of what is in a folder, so far as the folder tells.
 const (
@@ -85,7 +91,7 @@ const (
 // behind it, and is good until the next one.
 func (l *lister) each(fd int, fn func(name []byte, typ byte)) error {
 	for {
-		n, err := unix.Getdents(fd, l.raw)
+		n, err := unix.Getdents(fd, l.raw[:listSize])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
