@@ -162,7 +162,14 @@ func (w *writer) put(tx *catalog.Tx, c change) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	f := w.w.fileOf(base, c.entry)
+	f := fileOf(base, c.entry)
+	old, found, err := tx.File(dir, base)
+	if err != nil {
+		return false, err
+	}
+	if found && old.Type == f.Type && old.Size == f.Size && old.Version == f.Version { // the same bytes
+		f.Content, f.Proof, f.Hint, f.Kind = old.Content, old.Proof, old.Hint, old.Kind
+	}
 	if err := tx.PutFile(dir, &f); err != nil {
 		return false, err
 	}
@@ -170,7 +177,7 @@ func (w *writer) put(tx *catalog.Tx, c change) (known bool, err error) {
 		return true, nil
 	}
 	if c.entry.Meta == nil || c.entry.Meta.BLAKE3 == "" {
-		return false, nil
+		return f.Proof.Proven(), nil
 	}
 	sum, err := identity.ParseSum(c.entry.Meta.BLAKE3)
 	if err != nil {
@@ -286,10 +293,10 @@ func (w *writer) path(tx *catalog.Tx, segments []string, make bool) (id catalog.
 }
 
 // fileOf is the row of an object, as a scan would make it.
-func (w *Watcher) fileOf(base string, e backends.Entry) catalog.File {
+func fileOf(base string, e backends.Entry) catalog.File {
 	f := catalog.File{Name: base, Kind: catalog.KindOf(base), Size: e.Size, Version: e.Version, Sums: sums(e.Sums)}
 	if e.Kind == backends.Symlink {
-		f.Type = catalog.Symlink
+		f.Type, f.Kind = catalog.Symlink, catalog.KindUnknown
 	}
 	if !e.ModTime.IsZero() {
 		f.ModTime = e.ModTime.UnixNano()

@@ -8,7 +8,7 @@ import (
 
 const (
 	countRest  = 20 // how many times as long as it takes lies between two counts
-	countEvery = 2 * time.Second
+	countEvery = time.Second
 )
 
 // counts is how much of a location is indexed, as it was counted last: that reads all its

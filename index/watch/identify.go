@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	identifyDelay = time.Second      // from the first new file to the reading: others may follow
+	identifyDelay = 500 * time.Millisecond      // from the first new file to the reading: others may follow
 	identifyAgain = 10 * time.Second // for files that were just being written
 	identifyRest  = 2                // how many times as long as one takes lies between two for those
 )
