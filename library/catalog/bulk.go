@@ -35,7 +35,8 @@ func insertText(n int) string {
 	return b.String()
 }
 
-// PutFiles is PutFile for many files of one folder, whose names differ. It is the fast way in.
+// PutFiles is PutFile for many files of one folder, whose names differ. It is the fast way in; a folder of
+// very many files is best put in the order of their names, some thousand at a time.
 func (tx *Tx) PutFiles(folder FolderID, list []File) error {
 	if len(list) == 0 {
 		return nil
@@ -55,7 +56,7 @@ func (tx *Tx) PutFiles(folder FolderID, list []File) error {
 	}
 	var have map[string]*File
 	if !s.empty && len(list) > few {
-		files, err := tx.files(folder, nil)
+		files, err := tx.filesBetween(folder, list)
 		if err != nil {
 			return err
 		}
@@ -88,6 +89,21 @@ func (tx *Tx) PutFiles(folder FolderID, list []File) error {
 		}
 	}
 	return b.flush()
+}
+
+// between returns the files that folder has from the first name in list up to the last.
+func (tx *Tx) between(folder FolderID, list []File) (map[string]*File, error) {
+	from, to := list[0].Name, list[0].Name
+	for i := range list {
+		from, to = min(from, list[i].Name), max(to, list[i].Name)
+	}
+	have := map[string]*File{}
+	err := tx.each("SELECT "+fileColumns+" FROM files WHERE folder = ? AND name >= ? AND name <= ?", func(row []driver.Value) error {
+		f := new(File)
+		have[text(row[0])] = f
+		return readFile(row, f)
+	}, int64(folder), blob(from), blob(to))
+	return have, err
 }
 
 // bulk is rows on their way into the table.

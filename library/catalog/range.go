@@ -11,3 +11,17 @@ func (v *View) FilesFrom(folder FolderID, from string, limit int, buf []File) ([
 	}, int64(folder), blob(from), int64(limit))
 	return buf, err
 }
+
+// filesBetween returns the files of a folder whose names lie from the first of list's to the
+// last: a folder with millions is put in piece by piece.
+func (c *conn) filesBetween(folder FolderID, list []File) (found []File, err error) {
+	first, last := list[0].Name, list[0].Name
+	for i := range list {
+		first, last = min(first, list[i].Name), max(last, list[i].Name)
+	}
+	err = c.each("SELECT "+fileColumns+" FROM files WHERE folder = ? AND name >= ? AND name <= ? ORDER BY name", func(row []driver.Value) error {
+		found = append(found, File{})
+		return readFile(row, &found[len(found)-1])
+	}, int64(folder), blob(first), blob(last))
+	return found, err
+}
