@@ -18,6 +18,10 @@ import (
 // ErrCanceled is how work learns that its job was canceled, and what Run then returns.
 var ErrCanceled = errors.New("canceled")
 
+// ErrPaused is how the work of a detached job learns that it was paused, and what Run then
+// returns: a mount has other things to do than to wait.
+var ErrPaused = errors.New("paused")
+
 const (
 	wishEvery   = 200 * time.Millisecond // how often an owner looks for wishes
 	reportEvery = 250 * time.Millisecond // how often it writes progress, at most

@@ -246,6 +246,40 @@ func TestCancelReachesAll(t *testing.T) {
 	}
 }
 
+// A detached job that is paused lets go of its process, and is resumed by whoever wants to.
+func TestDetachedPause(t *testing.T) {
+	lib, _ := open(t)
+	j := add(t, lib, library.Job{Detached: true})
+	for _, looks := range []bool{true, false} {
+		began, end := make(chan struct{}), make(chan error)
+		go func() {
+			end <- Run(t.Context(), lib, j, func(ctx context.Context, c *Control) error {
+				close(began)
+				for looks {
+					if err := c.Check(ctx); err != nil {
+						return err
+					}
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			})
+		}()
+		<-began
+		if err := Pause(t.Context(), lib, j.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-end; !errors.Is(err, ErrPaused) {
+			t.Errorf("got %v, want %v", err, ErrPaused)
+		}
+		if got := wantState(t, lib, j.ID, library.Paused); got.Live {
+			t.Error("its process has it still")
+		}
+		if told, err := Resume(t.Context(), lib, j.ID); told || err != nil {
+			t.Errorf("got %v, %v, want false, as nobody runs it", told, err)
+		}
+	}
+}
+
 // Progress that has no JSON form does no harm, and Wait sees the end.
 func TestWait(t *testing.T) {
 	lib, _ := open(t)

@@ -42,7 +42,7 @@ func TestKilled(t *testing.T) {
 	wantState(t, lib, j.ID, library.Canceled)
 }
 
-// An interrupted job that a mount ran is for the next mount, unless it was paused.
+// An interrupted job that a mount ran is for the next mount, one that was paused is not.
 func TestKilledMount(t *testing.T) {
 	lib, dataDir := open(t)
 	j := add(t, lib, library.Job{Detached: true})
@@ -58,11 +58,9 @@ func TestKilledMount(t *testing.T) {
 	if err := Pause(t.Context(), lib, j.ID); err != nil {
 		t.Fatal(err)
 	}
-	until(t, lib, j.ID, "the pause in the record", func(Job) bool {
-		record, err := lib.Job(t.Context(), j.ID)
-		return err == nil && record.State == library.Paused
-	})
-	p.kill()
+	if got := p.end(); got != "end paused" {
+		t.Errorf("the process says %q, want that it was paused", got)
+	}
 	wantState(t, lib, j.ID, library.Paused)
 	if _, ok, err := Next(t.Context(), lib); ok || err != nil {
 		t.Errorf("a paused job is given out (%v)", err)
@@ -138,6 +136,22 @@ func TestAskAtOnce(t *testing.T) {
 		t.Errorf("the process says %q, want that it was canceled", got)
 	}
 	wantState(t, lib, j.ID, library.Canceled)
+}
+
+// A paused job whose process is killed stays paused.
+func TestKilledPaused(t *testing.T) {
+	lib, dataDir := open(t)
+	j := add(t, lib, library.Job{})
+	p, _ := start(t, dataDir, j.ID)
+	if err := Pause(t.Context(), lib, j.ID); err != nil {
+		t.Fatal(err)
+	}
+	until(t, lib, j.ID, "the pause in the record", func(Job) bool {
+		record, err := lib.Job(t.Context(), j.ID)
+		return err == nil && record.State == library.Paused
+	})
+	p.kill()
+	wantState(t, lib, j.ID, library.Paused)
 }
 
 // A job that ends as soon as it may go on has gone on.

@@ -17,7 +17,8 @@ import (
 //
 // What comes of the job: Done if fn returns nil; Canceled if that was asked for, and Run
 // returns ErrCanceled; Paused if ctx ended, or Queued if it is Detached, and Run returns
-// what fn did; else Failed with the error of fn, which Run returns.
+// what fn did; else Failed with the error of fn, which Run returns. A Detached job that is
+// asked to pause ends as well, Paused, and Run returns ErrPaused; others wait in Check.
 func Run(ctx context.Context, lib *library.Library, job library.Job, fn func(context.Context, *Control) error) error {
 	f := filesOf(lib, job.ID)
 	lock, err := f.take()
@@ -52,11 +53,11 @@ func Run(ctx context.Context, lib *library.Library, job library.Job, fn func(con
 		c.attend(inner, stop)
 	}()
 	err = fn(inner, c)
-	canceled := errors.Is(context.Cause(inner), ErrCanceled)
+	asked := context.Cause(inner)
 	cancel(nil)
 	close(stop)
 	<-stopped
-	return c.end(ctx, err, canceled)
+	return c.end(ctx, err, asked)
 }
 
 // Control is what the work of a job has to do with others. Its methods are safe for
@@ -75,15 +76,19 @@ type Control struct {
 }
 
 // Check returns nil if the work is to go on; while the job is paused it blocks first. It
-// returns ErrCanceled if the job was canceled, else the error of ctx if that has ended.
-// Call it between small steps: it costs some nanoseconds.
+// returns ErrCanceled if the job was canceled, ErrPaused if it was paused and is detached,
+// else the error of ctx if that has ended. Call it between small steps: it costs some
+// nanoseconds.
 func (c *Control) Check(ctx context.Context) error {
 	for {
 		c.mu.Lock()
-		w, changed := c.wish, c.changed
+		w, changed, detached := c.wish, c.changed, c.job.Detached
 		c.mu.Unlock()
-		if w == wishCancel {
+		switch {
+		case w == wishCancel:
 			return ErrCanceled
+		case w == wishPause && detached:
+			return ErrPaused
 		}
 		if err := ctx.Err(); err != nil || w == wishRun {
 			return err
@@ -138,18 +143,21 @@ func (c *Control) attend(ctx context.Context, stop chan struct{}) {
 	}
 }
 
-// obey makes w what Check tells, and says whether that is new. What was canceled stays so.
+// obey makes w what Check tells, and says whether that is new. What is to end stays so.
 func (c *Control) obey(w wish) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.wish == w || c.wish == wishCancel {
+	if c.wish == w || c.wish == wishCancel || c.wish == wishPause && c.job.Detached {
 		return false
 	}
 	c.wish = w
 	close(c.changed)
 	c.changed = make(chan struct{})
-	if w == wishCancel {
+	switch {
+	case w == wishCancel:
 		c.cancel(ErrCanceled)
+	case w == wishPause && c.job.Detached:
+		c.cancel(ErrPaused)
 	}
 	return true
 }
@@ -197,8 +205,9 @@ func (c *Control) record(ctx context.Context) {
 	_ = c.lib.UpdateJob(ctx, job)
 }
 
-// end keeps what came of the job. Nobody else uses c any more, but the lock is still held.
-func (c *Control) end(ctx context.Context, err error, canceled bool) error {
+// end keeps what came of the job; asked is why its work was asked to end, if it was. Nobody
+// else uses c any more, but the lock is still held.
+func (c *Control) end(ctx context.Context, err, asked error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.take()
@@ -206,11 +215,13 @@ func (c *Control) end(ctx context.Context, err error, canceled bool) error {
 	switch {
 	case err == nil:
 		c.job.State = library.Done
-	case canceled || errors.Is(err, ErrCanceled):
+	case errors.Is(asked, ErrCanceled) || errors.Is(err, ErrCanceled):
 		c.job.State, err = library.Canceled, ErrCanceled
+	case errors.Is(asked, ErrPaused):
+		c.job.State, c.job.Ended, err = library.Paused, time.Time{}, ErrPaused
 	case ctx.Err() != nil:
 		c.job.State, c.job.Ended = library.Paused, time.Time{}
-		if c.job.Detached && c.wish != wishPause {
+		if c.job.Detached {
 			c.job.State = library.Queued
 		}
 	default:
