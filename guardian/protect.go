@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"sd/identity"
 	"sd/library"
 	"sd/library/catalog"
 	"sd/sdpath"
@@ -76,11 +77,8 @@ func (g *Guardian) Protect(ctx context.Context, q ProtectQuery, step func(Step) 
 	for _, t := range targets {
 		p.totals.Targets = append(p.totals.Targets, TargetTotals{Target: t})
 	}
-	err = g.catalog.EachCopy(ctx, func(c catalog.Content, copies []catalog.Copy) error { return p.content(ctx, c, copies) })
-	if err != nil {
-		return p.totals, err
-	}
-	err = g.unidentified(ctx, q.Under, func(_ catalog.Place, _ string, size int64) { p.totals.Unidentified.add(size) })
+	err = g.survey(ctx, q.Under, func(c catalog.Content, copies []catalog.Copy) error { return p.content(ctx, c, copies) },
+		func(_ catalog.Place, _ string, size int64) { p.totals.Unidentified.add(size) })
 	return p.totals, err
 }
 
@@ -117,6 +115,14 @@ func (p *protector) content(ctx context.Context, c catalog.Content, copies []cat
 	unmet := unmetOf(wanted, &p.census)
 	if unmet == nil {
 		return nil
+	}
+	if c.BLAKE3 == (identity.Sum{}) {
+		var err error
+		if c, err = p.guardian.catalog.ContentByKey(ctx, c.Key); errors.Is(err, iofs.ErrNotExist) {
+			return nil // dropped meanwhile
+		} else if err != nil {
+			return err
+		}
 	}
 	name := p.title(names)
 	from, ok := p.source(ctx, copies)

@@ -3,8 +3,6 @@ package guardian
 import (
 	"cmp"
 	"context"
-	"errors"
-	iofs "io/fs"
 	"slices"
 	"strings"
 
@@ -67,7 +65,7 @@ type ReportQuery struct {
 }
 
 // Report measures how the files below the scopes are protected by copies anywhere in the
-// library. It reads all contents once, and keeps no more than its answer.
+// library. It reads through the catalog once, and keeps little more than its answer.
 func (g *Guardian) Report(ctx context.Context, q ReportQuery) (Report, error) {
 	a, err := g.atlas(ctx)
 	if err != nil {
@@ -83,14 +81,11 @@ func (g *Guardian) Report(ctx context.Context, q ReportQuery) (Report, error) {
 			return Report{}, err
 		}
 	}
-	err = g.catalog.EachCopy(ctx, func(c catalog.Content, copies []catalog.Copy) error {
+	err = g.survey(ctx, q.Under, func(c catalog.Content, copies []catalog.Copy) error {
 		r.content(c, copies)
 		return nil
-	})
+	}, r.unidentified)
 	if err != nil {
-		return Report{}, err
-	}
-	if err := g.unidentified(ctx, q.Under, r.unidentified); err != nil {
 		return Report{}, err
 	}
 	rotten, err := g.library.Rotten(ctx)
@@ -100,28 +95,6 @@ func (g *Guardian) Report(ctx context.Context, q ReportQuery) (Report, error) {
 		}
 	}
 	return r.finish(), err
-}
-
-// bases are the folders whose folders are reported on: the scopes, or else the locations
-// that lie in no other.
-func (g *Guardian) bases(ctx context.Context, scopes []Scope) ([]Scope, error) {
-	if len(scopes) == 0 {
-		locations, err := g.library.Locations(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range locations {
-			scopes = append(scopes, Scope{l.Place, l.Path})
-		}
-	}
-	var bases []Scope
-	for i, s := range scopes {
-		inner := slices.ContainsFunc(scopes, func(o Scope) bool { return o != s && o.Holds(s.Place, s.Path) })
-		if !inner && !slices.Contains(scopes[:i], s) {
-			bases = append(bases, s)
-		}
-	}
-	return bases, nil
 }
 
 type reporter struct {
@@ -260,58 +233,4 @@ func (r *reporter) finish() Report {
 		return cmp.Or(compareBool(a.Place == "", b.Place == ""), cmp.Compare(a.Place, b.Place), cmp.Compare(a.Path, b.Path))
 	})
 	return r.report
-}
-
-// unidentified calls fn for each file in the scopes that may have a content and has none proven.
-func (g *Guardian) unidentified(ctx context.Context, scopes []Scope, fn func(place catalog.Place, path string, size int64)) error {
-	roots, err := g.bases(ctx, scopes)
-	if err != nil {
-		return err
-	}
-	for _, s := range roots {
-		folder, err := g.catalog.FindFolder(ctx, s.Place, s.Path)
-		if errors.Is(err, iofs.ErrNotExist) { // a file, or not indexed
-			_, f, err := g.catalog.FindFile(ctx, s.Place, s.Path)
-			if err == nil && f.Type == catalog.Regular && f.Size > 0 && !f.Proof.Proven() {
-				fn(s.Place, s.Path, f.Size)
-			}
-			if err != nil && !errors.Is(err, iofs.ErrNotExist) {
-				return err
-			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		var dir catalog.FolderID
-		var path string
-		err = g.catalog.EachFile(ctx, catalog.FileQuery{Under: folder.ID, Unproven: true, Regular: true}, func(in catalog.FolderID, f *catalog.File) error {
-			if f.Size == 0 {
-				return nil
-			}
-			if in != dir {
-				_, p, err := g.catalog.Path(ctx, in)
-				if errors.Is(err, iofs.ErrNotExist) {
-					return nil // dropped meanwhile
-				}
-				if err != nil {
-					return err
-				}
-				dir, path = in, p
-			}
-			fn(s.Place, join(path, f.Name), f.Size)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func join(dir, name string) string {
-	if dir == "" {
-		return name
-	}
-	return dir + "/" + name
 }

@@ -8,7 +8,9 @@ import (
 	"sync"
 
 	"sd/identity"
+	"sd/library"
 	"sd/library/catalog"
+	"sd/resolver"
 	"sd/sdpath"
 )
 
@@ -76,7 +78,14 @@ func (g *Guardian) Verify(ctx context.Context, q VerifyQuery, found func(Finding
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{guardian: g, query: q, check: check, locals: locals, found: found, totals: VerifyTotals{}}
+	known, err := g.library.Rotten(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := &verifier{guardian: g, query: q, check: check, locals: locals, known: map[rotKey]library.Rot{}, found: found, totals: VerifyTotals{}}
+	for _, r := range known {
+		v.known[rotKey{r.Place, r.Path}] = r
+	}
 	ctx, v.stop = context.WithCancelCause(ctx)
 	defer v.stop(nil)
 	if v.query.Progress == nil {
@@ -139,11 +148,17 @@ func (g *Guardian) amount(ctx context.Context, s Scope) (Tally, error) {
 	return Tally{1, f.Size}, err
 }
 
+type rotKey struct {
+	place catalog.Place
+	path  string
+}
+
 type verifier struct {
 	guardian *Guardian
 	query    VerifyQuery
 	check    *checker
-	locals   locals
+	locals   *resolver.Locals
+	known    map[rotKey]library.Rot // rot that was found before; never changed
 	stop     context.CancelCauseFunc
 
 	mu     sync.Mutex

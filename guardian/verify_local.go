@@ -110,22 +110,17 @@ func (v *verifier) here(ctx context.Context, c *catalog.Copy, f *Finding) {
 
 // expected is what a file of this version should hold; the zero Sum where that is not known.
 func (v *verifier) expected(ctx context.Context, c *catalog.Copy, now catalog.FileVersion) (identity.Sum, error) {
-	rot, err := v.guardian.library.RotOf(ctx, c.Place, c.Path)
-	if err == nil && rot.Size == now.Size && rot.ModTime == now.ModTime {
+	if rot, ok := v.known[rotKey{c.Place, c.Path}]; ok && rot.Size == now.Size && rot.ModTime == now.ModTime {
 		return rot.Expected, nil // whatever it was taken for since
 	}
-	if err != nil && !errors.Is(err, iofs.ErrNotExist) || c.File.Content == 0 {
-		return identity.Sum{}, ignoreMissing(err)
+	if c.File.Content == 0 {
+		return identity.Sum{}, nil
 	}
 	content, err := v.guardian.catalog.ContentByKey(ctx, c.File.Content)
-	return content.BLAKE3, ignoreMissing(err)
-}
-
-func ignoreMissing(err error) error {
 	if errors.Is(err, iofs.ErrNotExist) {
-		return nil
+		return identity.Sum{}, nil
 	}
-	return err
+	return content.BLAKE3, err
 }
 
 // identify writes down what a file holds, and that there is no rot in it.
@@ -152,8 +147,8 @@ func (v *verifier) identify(ctx context.Context, c *catalog.Copy, r reading) err
 			return err
 		}
 	}
-	if _, err := v.guardian.library.RotOf(ctx, c.Place, c.Path); err != nil {
-		return ignoreMissing(err)
+	if _, ok := v.known[rotKey{c.Place, c.Path}]; !ok {
+		return nil
 	}
 	return v.guardian.library.ForgetRot(ctx, c.Place, c.Path)
 }

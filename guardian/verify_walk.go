@@ -7,11 +7,7 @@ import (
 	"os"
 
 	"sd/library/catalog"
-	"sd/resolver"
 )
-
-// locals tells what is mounted where.
-type locals = *resolver.Locals
 
 // unindexed looks for files at /dir and below that the catalog does not have. A folder of
 // which it has nothing stands for all that is in it.
