@@ -72,9 +72,14 @@ func (h *hits) packed(c *candidate) (f catalog.File, err error) {
 		if h.block, err = h.pack.block(int(c.from)); err != nil {
 			return f, err
 		}
-		h.number, h.names = c.from, nameCursor{}
-		h.sizes = grown(h.sizes, h.block.n)
-		if !h.block.readSizes(h.sizes) {
+		h.number, h.names, h.sizes = c.from, nameCursor{}, h.sizes[:0]
+	}
+	if int(c.entry) >= len(h.sizes) {
+		n := int(c.entry) + 1 // no more than are needed, when it is the only hit of the block
+		if len(h.sizes) > 0 {
+			n = h.block.n
+		}
+		if h.sizes = grown(h.sizes, n); !h.block.readSizes(h.sizes) {
 			return f, badPack("a block's sizes are damaged")
 		}
 	}

@@ -153,23 +153,38 @@ type reader struct {
 }
 
 func (r *reader) uvarint() uint64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 {
-		n := uint64(r.b[0])
-		r.b = r.b[1:]
-		return n
-	}
-	n, size := binary.Uvarint(r.b)
-	if size <= 0 {
+	n, i := uvarint(r.b, 0)
+	if i > len(r.b) {
 		r.b, r.bad = nil, true
 		return 0
 	}
-	r.b = r.b[size:]
+	r.b = r.b[i:]
 	return n
 }
 
-func (r *reader) signed() int64 {
-	u := r.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
+func (r *reader) signed() int64 { return unzigzag(r.uvarint()) }
+
+func unzigzag(n uint64) int64 { return int64(n>>1) ^ -int64(n&1) }
+
+// uvarint returns the number at b[i:] and where the next begins. Where there is none that is
+// beyond the end of b, for good.
+func uvarint(b []byte, i int) (n uint64, next int) {
+	if i < len(b) && b[i] < 0x80 {
+		return uint64(b[i]), i + 1
+	}
+	return longUvarint(b, i)
+}
+
+func longUvarint(b []byte, i int) (n uint64, next int) {
+	for shift := 0; i < len(b) && shift < 64; shift += 7 {
+		c := b[i]
+		i++
+		n |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			return n, i
+		}
+	}
+	return 0, len(b) + 1
 }
 
 func (r *reader) bytes(n uint64) []byte {

@@ -259,12 +259,15 @@ type run struct {
 
 // readRuns appends the block's runs to list; folders is how many there are.
 func (b *block) readRuns(list []run, folders int) ([]run, bool) {
-	r := reader{b: b.runs}
-	at := run{}
-	for len(r.b) > 0 {
-		folder := int64(at.folder) + r.signed()
-		count, length := r.uvarint(), r.uvarint()
-		if r.bad || folder < 0 || folder >= int64(folders) || count == 0 || length == 0 || count > uint64(b.n-at.end) || length > uint64(len(b.text)-1-at.to) {
+	at, i := run{}, 0
+	for i < len(b.runs) {
+		var number, count, length uint64
+		number, i = uvarint(b.runs, i)
+		count, i = uvarint(b.runs, i)
+		length, i = uvarint(b.runs, i)
+		folder := int64(at.folder) + unzigzag(number)
+		if i > len(b.runs) || folder < 0 || folder >= int64(folders) || count == 0 || length == 0 ||
+			count > uint64(b.n-at.end) || length > uint64(len(b.text)-1-at.to) {
 			return list, false
 		}
 		at = run{int32(folder), at.end, at.end + int(count), at.to, at.to + int(length)}
@@ -273,22 +276,38 @@ func (b *block) readRuns(list []run, folders int) ([]run, bool) {
 	return list, at.end == b.n && at.to == len(b.text)-1
 }
 
-// readSizes sets dst, of n elements, to the sizes.
-func (b *block) readSizes(dst []int64) bool {
-	r := reader{b: b.sizes}
-	for i := range dst {
-		dst[i] = int64(r.uvarint())
-	}
-	return r.done()
-}
+// readSizes sets dst to the sizes of as many files.
+func (b *block) readSizes(dst []int64) bool { return readAll(dst, b.sizes) }
 
-// readTimes sets dst, of n elements, to the times.
+// readTimes sets dst to the times of as many files.
 func (b *block) readTimes(dst []int64) bool {
-	r := reader{b: b.times}
+	ok := readAll(dst, b.times)
 	last := int64(0)
-	for i := range dst {
-		last += r.signed()
+	for i, n := range dst {
+		last += unzigzag(uint64(n))
 		dst[i] = last
 	}
-	return r.done()
+	return ok
+}
+
+// readAll sets dst to the uvarints that b begins with.
+func readAll(dst []int64, b []byte) bool {
+	i := 0
+	for k := range dst {
+		var n uint64
+		for shift := 0; ; shift += 7 {
+			if i >= len(b) {
+				return false
+			}
+			c := b[i]
+			i++
+			if c < 0x80 {
+				n |= uint64(c) << shift
+				break
+			}
+			n |= uint64(c&0x7f) << shift
+		}
+		dst[k] = int64(n)
+	}
+	return true
 }

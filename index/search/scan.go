@@ -14,7 +14,6 @@ type scan struct {
 	overlay *overlay
 	pack    *pack
 	bits    []uint64 // of each folder
-	own     []uint64 // of the folders' names
 }
 
 // worker looks through blocks. It is for one goroutine.
@@ -91,13 +90,7 @@ func (w *worker) run(p *plan, r *run, some bool) {
 	}
 	text := w.block.text[:r.to+1]
 	if p.byPath || p.needle.lit == nil {
-		entry := r.first
-		for at := r.from + 1; at < len(text) && w.err == nil; entry++ {
-			end := at + bytes.IndexByte(text[at:], separator)
-			w.text, w.entry = at, entry
-			w.consider(p, at, end, some)
-			at = end + 1
-		}
+		w.runAll(p, r, some)
 		return
 	}
 	for at := r.from; w.err == nil; {
@@ -109,6 +102,26 @@ func (w *worker) run(p *plan, r *run, some bool) {
 		start, end := around(text, at)
 		w.consider(p, start, end, some)
 		at = end
+	}
+}
+
+// runAll looks at each of the names.
+func (w *worker) runAll(p *plan, r *run, some bool) {
+	m, text := w.m, w.block.text[:r.to+1]
+	if m.sized {
+		w.size(0)
+	}
+	if m.timed {
+		w.time(0)
+	}
+	entry := r.first
+	for at := r.from + 1; at < len(text) && w.err == nil; entry++ {
+		end := at + bytes.IndexByte(text[at:], separator)
+		if (m.kinds == 0 || m.kind(w.kind(entry))) && (!m.sized || m.size(w.sizes[entry])) && (!m.timed || m.time(w.times[entry])) {
+			w.text, w.entry = at, entry
+			w.consider(p, at, end, some)
+		}
+		at = end + 1
 	}
 }
 
@@ -136,8 +149,10 @@ func (w *worker) runByPath(p *plan, r *run) {
 		}
 		at += i
 		start, end := around(text, at)
-		if rank := w.m.rank(text[start:end]); rank != RankPath {
-			w.offer(rank, start, end)
+		if name := text[start:end]; w.hopeful(name) {
+			if rank := w.m.rank(name); rank != RankPath {
+				w.offer(rank, start, end)
+			}
 		}
 		at = end
 	}
@@ -156,7 +171,7 @@ func (w *worker) runByPath(p *plan, r *run) {
 // consider looks at one name.
 func (w *worker) consider(p *plan, start, end int, some bool) {
 	m, name := w.m, w.block.text[start:end]
-	if m.kinds != 0 && !m.kind(catalog.Kind(w.block.kinds[w.entryAt(start)]&(1<<typeShift-1))) {
+	if m.kinds != 0 && !m.kind(w.kind(w.entryAt(start))) {
 		return
 	}
 	if !p.sure && !p.byPath && !m.fits(p.above, name) || !m.ext(name) {
@@ -175,16 +190,15 @@ func (w *worker) consider(p *plan, start, end int, some bool) {
 		}
 		return
 	}
-	if worst := w.top.worst(); worst != 1<<64-1 {
-		best := RankWord
-		if len(m.words) == 0 || bytes.HasPrefix(name, m.whole) {
-			best = RankName
-		}
-		if keyOf(best, name) > worst {
-			return
-		}
+	if w.hopeful(name) {
+		w.offer(m.rank(name), start, end)
 	}
-	w.offer(m.rank(name), start, end)
+}
+
+// hopeful tells whether a match of that name may be among the best. It looks at little.
+func (w *worker) hopeful(name []byte) bool {
+	worst := w.top.worst()
+	return keyOf(RankWord, name) <= worst || keyOf(RankName, name) <= worst && bytes.HasPrefix(name, w.m.whole)
 }
 
 func (w *worker) offer(r Rank, start, end int) {
@@ -209,6 +223,10 @@ func (w *worker) entryAt(start int) int {
 	w.entry += bytes.Count(w.block.text[w.text:start], []byte{separator})
 	w.text = start
 	return w.entry
+}
+
+func (w *worker) kind(entry int) catalog.Kind {
+	return catalog.Kind(w.block.kinds[entry] & (1<<typeShift - 1))
 }
 
 func (w *worker) folder(entry int) int32 {

@@ -29,6 +29,7 @@ type Searcher struct {
 	catalog  *catalog.Catalog
 	resolver *resolver.Resolver
 	packs    packs
+	bits     sync.Pool // of *[]uint64, see tree.bits
 }
 
 // Stats says what a search has done.
@@ -117,7 +118,13 @@ func (s *Searcher) once(ctx context.Context, q Query, m *matcher, in []catalog.F
 	defer catchFault(&err)()
 	stats.Entries = int64(st.pack.header.files) + int64(len(st.tree.parent)) + int64(len(st.overlay.files))
 	sc := &scan{m: m, tree: st.tree, overlay: st.overlay, pack: st.pack}
-	sc.bits, sc.own = sc.tree.bits(m, s.tops(m, st.tree, q.In), st.tree.numbers(in))
+	buf, _ := s.bits.Get().(*[]uint64)
+	if buf == nil {
+		buf = new([]uint64)
+	}
+	defer s.bits.Put(buf)
+	*buf = st.tree.bits(m, s.tops(m, st.tree, q.In), st.tree.numbers(in), *buf)
+	sc.bits = *buf
 	h := sc.hits(s.resolver.URI)
 	give := func(hit Hit) error {
 		if err := ctx.Err(); err != nil {

@@ -110,26 +110,25 @@ func (t *tree) compare(a, b int32) int {
 }
 
 // bits returns for each folder what the paths of its files have of m's bits. tops are those of
-// the tops; what lies below one without any is no match. in are the folders to look in.
-// own has the bits of the folders' names.
-func (t *tree) bits(m *matcher, tops map[int32]uint64, in map[int32]bool) (bits, own []uint64) {
-	own = make([]uint64, len(t.parent))
-	dirs := &t.pack.dirs
-	for i, w := range m.words {
-		markNames(own, dirs, w, 1<<i)
+// the tops; what lies below one without any is no match. in are the folders to look in. The
+// memory of buf is used again.
+func (t *tree) bits(m *matcher, tops map[int32]uint64, in map[int32]bool, buf []uint64) []uint64 {
+	bits := slices.Grow(buf[:0], len(t.parent))[:len(t.parent)]
+	clear(bits)
+	for i, w := range m.words { // first what the folders' names have by themselves
+		markNames(bits, &t.pack.dirs, w, 1<<i)
 	}
 	for i, d := range t.changed {
-		own[i] = m.ofName(d.folded)
+		bits[i] = m.ofName(d.folded)
 	}
-	bits = make([]uint64, len(t.parent))
-	if len(t.changed) == 0 {
-		for i := range bits { // as the table has them
-			t.setBits(m, int32(i), bits, own, tops, in)
-		}
-		return bits, own
+	if len(t.changed) > 0 {
+		t.down(func(i int32) { t.setBits(m, i, bits, tops, in) })
+		return bits
 	}
-	t.down(func(i int32) { t.setBits(m, i, bits, own, tops, in) })
-	return bits, own
+	for i := range bits { // they are in the order of the table
+		t.setBits(m, int32(i), bits, tops, in)
+	}
+	return bits
 }
 
 // down calls fn for all folders, and for each before those in it.
@@ -158,12 +157,13 @@ func (t *tree) markMoved() {
 }
 
 // setBits sets the bits of a folder whose parent has its own already.
-func (t *tree) setBits(m *matcher, i int32, bits, own []uint64, tops map[int32]uint64, in map[int32]bool) {
-	parent := t.parent[i]
+func (t *tree) setBits(m *matcher, i int32, bits []uint64, tops map[int32]uint64, in map[int32]bool) {
+	parent, own := t.parent[i], bits[i]
+	bits[i] = 0
 	if parent < 0 {
 		bits[i] = tops[i]
 	} else if above := bits[parent]; above != 0 && t.mark(i)&markGone == 0 {
-		bits[i] = m.walk(above, own[i], t.foldedFor(m, i))
+		bits[i] = m.walk(above, own, t.foldedFor(m, i))
 	}
 	if in[i] && bits[i] != 0 {
 		bits[i] |= m.inside
@@ -179,7 +179,7 @@ func (t *tree) foldedFor(m *matcher, i int32) []byte {
 }
 
 // markNames sets bit for all folders of the pack in whose names w is.
-func markNames(own []uint64, d *dirTable, w []byte, bit uint64) {
+func markNames(bits []uint64, d *dirTable, w []byte, bit uint64) {
 	at, i := 0, 0
 	for {
 		found := bytes.Index(d.text[at:], w)
@@ -190,7 +190,7 @@ func markNames(own []uint64, d *dirTable, w []byte, bit uint64) {
 		for int(d.at[i+1]) <= at {
 			i++
 		}
-		own[i] |= bit
+		bits[i] |= bit
 		at = int(d.at[i+1]) - 1
 	}
 }
