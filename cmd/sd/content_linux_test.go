@@ -76,3 +76,30 @@ func TestContents(t *testing.T) {
 	s.run("cat", uri).want(t, 1, "", "'sd resolve' says why")
 	s.must("resolve", uri).want(t, 0, "not usable", "")
 }
+
+func TestContentsInAMount(t *testing.T) {
+	s := newSandbox(t)
+	s.must("device", "rename", "laptop")
+	file := filepath.Join(s.home, "docs", "report.txt")
+	writeFile(t, file, "some words\n")
+	s.must("location", "add", filepath.Dir(file))
+	mountpoint, _ := s.mount()
+	at := func(elem ...string) string { return filepath.Join(append([]string{mountpoint}, elem...)...) }
+
+	var described []description
+	s.decode(&described, "stat", file)
+	id, uri := described[0].ContentID, "local://laptop"+file
+	s.must("ls", at("content")).want(t, 0, id+"\n", "")
+	if r := s.must("cat", at("content", id+".txt"), "content://"+id, at("search", "report", "report.txt")); r.out != strings.Repeat("some words\n", 3) {
+		t.Errorf("the content reads %q", r.out)
+	}
+	s.must("path", at("content", id+".txt")).want(t, 0, "content://"+id+"\n", "")
+	s.must("path", "content://"+id).want(t, 0, at("content", id)+"\n", "")
+	s.must("path", at("search", "report", "report.txt")).want(t, 0, uri+"\n", "")
+	s.must("ls", at("search", "report")).want(t, 0, "report.txt\n", "")
+	s.must("stat", at("search", "report", "report.txt")).want(t, 0, uri+"\n", "")
+	s.must("resolve", at("content", id)).want(t, 0, "copy 1        "+uri+"\n", "")
+	s.run("path", at("search")).want(t, 1, "", "above all files")
+	s.run("path", at("content", "nothing")).want(t, 1, "", "nothing")
+	s.must("umount", mountpoint)
+}
