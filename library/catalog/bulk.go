@@ -91,21 +91,6 @@ func (tx *Tx) PutFiles(folder FolderID, list []File) error {
 	return b.flush()
 }
 
-// between returns the files that folder has from the first name in list up to the last.
-func (tx *Tx) between(folder FolderID, list []File) (map[string]*File, error) {
-	from, to := list[0].Name, list[0].Name
-	for i := range list {
-		from, to = min(from, list[i].Name), max(to, list[i].Name)
-	}
-	have := map[string]*File{}
-	err := tx.each("SELECT "+fileColumns+" FROM files WHERE folder = ? AND name >= ? AND name <= ?", func(row []driver.Value) error {
-		f := new(File)
-		have[text(row[0])] = f
-		return readFile(row, f)
-	}, int64(folder), blob(from), blob(to))
-	return have, err
-}
-
 // bulk is rows on their way into the table.
 type bulk struct {
 	tx     *Tx
