@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"sort"
 	"strings"
 
@@ -15,6 +16,7 @@ type comparer struct {
 	neighbours *neighbours
 	each       func(Difference) error // nil: nobody wants to know
 	tally      *tally
+	rows       rowReader // of the present folder; kept for its memory
 }
 
 // compare returns what is to be written of a folder, or nil.
@@ -42,7 +44,7 @@ func (c *comparer) compare(v *catalog.View, l *listing) (*change, error) {
 			return nil, err
 		}
 		ch.set = l.row()
-		return ch, c.files(ch, l, nil)
+		return ch, c.files(ch, l, &rowReader{})
 	}
 	was, found, err := v.Folder(f.row)
 	if err != nil {
@@ -55,14 +57,12 @@ func (c *comparer) compare(v *catalog.View, l *listing) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := v.Files(f.row)
-	if err != nil {
-		return nil, err
-	}
 	if err := c.folders(ch, l, subs); err != nil {
 		return nil, err
 	}
-	if err := c.files(ch, l, files); err != nil {
+	c.rows = rowReader{folder: f.row, rows: c.rows.rows[:0]}
+	c.rows.view = func(_ context.Context, fn func(*catalog.View) error) error { return fn(v) }
+	if err := c.files(ch, l, &c.rows); err != nil {
 		return nil, err
 	}
 	if ch.set == nil && ch.rows() == 1 {
@@ -129,23 +129,15 @@ func (l *listing) leaves(list []entry, name string) bool {
 }
 
 // files finds the files that are new, changed or gone.
-func (c *comparer) files(ch *change, l *listing, was []catalog.File) error {
+func (c *comparer) files(ch *change, l *listing, was *rowReader) error {
 	var names string // all of l.names, for those that are kept
 	var files, bytes int64
-	j := 0
 	for i := range l.files {
 		e := &l.files[i]
 		name := l.name(e)
-		for j < len(was) && was[j].Name < string(name) {
-			if err := c.gone(ch, l, &was[j]); err != nil {
-				return err
-			}
-			j++
-		}
-		var old *catalog.File
-		if j < len(was) && was[j].Name == string(name) {
-			old = &was[j]
-			j++
+		old, err := c.upTo(ch, l, was, name)
+		if err != nil {
+			return err
 		}
 		if e.state == leftOut {
 			if old != nil && !c.neighbours.any(c.rules.place(l.dir, name), false) {
@@ -168,29 +160,54 @@ func (c *comparer) files(ch *change, l *listing, was []catalog.File) error {
 		if names == "" {
 			names = string(l.names)
 		}
-		is := e.file(names[e.off : e.off+uint32(e.n)])
-		ch.put = append(ch.put, is)
+		ch.put = append(ch.put, e.file(names[e.off:e.off+uint32(e.n)]))
 		what := Missing
 		if old == nil {
 			c.tally.added.Add(1)
 		} else {
 			c.tally.changed.Add(1)
-			what = difference(old, &is)
 		}
 		if c.each != nil {
-			if err := c.tell(c.rules.place(l.dir, name), false, what, old, &is); err != nil {
+			is := &ch.put[len(ch.put)-1]
+			if old != nil {
+				what = difference(old, is)
+			}
+			if err := c.tell(c.rules.place(l.dir, name), false, what, old, is); err != nil {
 				return err
 			}
 		}
 	}
-	for ; j < len(was); j++ {
-		if err := c.gone(ch, l, &was[j]); err != nil {
-			return err
-		}
-	}
 	c.tally.files.Add(files)
 	c.tally.bytes.Add(bytes)
-	return nil
+	for {
+		w, err := was.peek(context.Background())
+		if err != nil || w == nil {
+			return err
+		}
+		if err := c.gone(ch, l, w); err != nil {
+			return err
+		}
+		was.skip()
+	}
+}
+
+// upTo drops the files before name, and returns what the catalog has of that name. It is
+// good until the next call.
+func (c *comparer) upTo(ch *change, l *listing, was *rowReader, name []byte) (*catalog.File, error) {
+	for {
+		w, err := was.peek(context.Background())
+		if err != nil || w == nil || w.Name > string(name) {
+			return nil, err
+		}
+		if w.Name == string(name) {
+			was.skip()
+			return w, nil
+		}
+		if err := c.gone(ch, l, w); err != nil {
+			return nil, err
+		}
+		was.skip()
+	}
 }
 
 // gone drops a file.

@@ -55,6 +55,18 @@ func (r *recorder) add(ctx context.Context, c *change) error {
 	if r.dry {
 		return nil
 	}
+	for more := c.put; len(more) > batchRows; more = more[batchRows:] { // of one huge folder
+		part := *c
+		part.put = more[:batchRows]
+		if err := r.append(ctx, &part); err != nil {
+			return err
+		}
+		c = &change{to: c.to, put: more[batchRows:]}
+	}
+	return r.append(ctx, c)
+}
+
+func (r *recorder) append(ctx context.Context, c *change) error {
 	if len(r.pending) == 0 {
 		r.since = time.Now()
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package index_test
 
 import (
@@ -9,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -215,7 +218,7 @@ func TestScan(t *testing.T) {
 }
 
 func versionOf(info os.FileInfo) string {
-	st := statOf(info)
+	st := info.Sys().(*syscall.Stat_t)
 	return identity.LocalVersion(st.Ctim.Nano(), st.Ino)
 }
 
