@@ -240,6 +240,10 @@ func TestKilledMountGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.waitUntilGone(m.PID)
+		eventually(t, "its last thread ends", func() bool {
+			threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", m.PID))
+			return err != nil || len(threads) < 2
+		})
 		writeFile(t, filepath.Join(folder, "meanwhile", fmt.Sprint(i)), "written while nothing was mounted")
 	}
 	s.must("mount", mountpoint)

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	identifyDelay = 500 * time.Millisecond      // from the first new file to the reading: others may follow
-	identifyAgain = 10 * time.Second // for files that were just being written
-	identifyRest  = 2                // how many times as long as one takes lies between two for those
+	identifyDelay = 500 * time.Millisecond // from the first new file to the reading: others may follow
+	identifyAgain = 10 * time.Second       // for files that were just being written
+	identifyRest  = 2                      // how many times as long as one takes lies between two for those
 )
 
 // identifier gives new files of content and deep locations their content ids, one location
