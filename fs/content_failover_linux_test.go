@@ -2,6 +2,7 @@ package fs_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -102,6 +103,8 @@ func TestContentOfAnObjectThatChanges(t *testing.T) {
 	})
 }
 
+var contentsDuration = flag.Duration("contents.duration", 4*time.Second, "how long contents are read while their copies are spoiled")
+
 // TestContentIsNeverWrong reads contents while all that they could be read from is
 // rewritten, replaced, removed, put back and made unreachable.
 func TestContentIsNeverWrong(t *testing.T) {
@@ -120,7 +123,7 @@ func TestContentIsNeverWrong(t *testing.T) {
 		cloudCopy(t, m, b, x, fmt.Sprint(size), text)
 		all = append(all, c)
 	}
-	stop := time.After(4 * time.Second)
+	stop := time.After(*contentsDuration)
 	over := make(chan struct{})
 	var wg sync.WaitGroup
 	for i, c := range all {

@@ -8,52 +8,79 @@ import (
 	"github.com/google/uuid"
 )
 
-// believed is how long a mount table is believed: many copies are judged by one.
-const believed = time.Second
+// How long a mount table is believed, for many copies are judged by one, and how long a file
+// system that did not answer is left alone.
+const (
+	believed = time.Second
+	shunned  = 10 * time.Second
+)
 
 // glance is what was last seen of the mount table. Safe for concurrent use.
 type glance struct {
-	mu     sync.Mutex
+	mu      sync.Mutex
+	at      time.Time
+	table   []mount
+	disks   disks
+	known   map[int]*Volume   // by row
+	answers map[string]answer // by device and mount point
+}
+
+// answer is whether a file system on a server answered.
+type answer struct {
 	at     time.Time
-	table  []mount
-	disks  disks
-	known  map[int]*Volume // by row
-	online map[int]bool
+	online bool
 }
 
 // lately is at, by a mount table that may be a second old; it also tells whether the file
 // system answers. Only those on servers are asked, within the detector's patience.
 func (d *detector) lately(ctx context.Context, path string, device uuid.UUID) (v *Volume, online bool, err error) {
+	v, m, err := d.glimpse(path, device)
+	if v == nil || err != nil {
+		return nil, err == nil, err
+	}
+	if kind := v.Info.Kind; kind != KindNetwork && kind != KindCloud {
+		return v, true, nil
+	}
+	g, key := &d.seen, m.device+" "+m.point
+	g.mu.Lock()
+	last := g.answers[key]
+	g.mu.Unlock()
+	if age := time.Since(last.at); age < believed || !last.online && age < shunned {
+		return v, last.online, nil
+	}
+	_, err = d.ask(ctx, m)
+	if ctx.Err() != nil {
+		return nil, false, ctx.Err()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.answers == nil {
+		g.answers = make(map[string]answer)
+	}
+	g.answers[key] = answer{time.Now(), err == nil}
+	return v, err == nil, nil
+}
+
+// glimpse finds the file system above path. It touches none.
+func (d *detector) glimpse(path string, device uuid.UUID) (*Volume, mount, error) {
 	g := &d.seen
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.at.IsZero() || time.Since(g.at) > believed {
-		if g.table, err = d.table(); err != nil {
-			return nil, false, err
+		table, err := d.table()
+		if err != nil {
+			return nil, mount{}, err
 		}
-		g.at, g.disks, g.known, g.online = time.Now(), d.disks(), map[int]*Volume{}, map[int]bool{}
+		g.at, g.table, g.disks, g.known = time.Now(), table, d.disks(), make(map[int]*Volume)
 	}
 	row := above(path, g.table)
 	if row < 0 {
-		return nil, true, nil
+		return nil, mount{}, nil
 	}
 	if g.known[row] == nil {
 		g.known[row] = asVolume(describe(g.table[row], g.disks, device), device)
 	}
-	v = g.known[row]
-	online, asked := g.online[row]
-	if !asked {
-		online = true
-		if kind := v.Info.Kind; kind == KindNetwork || kind == KindCloud {
-			_, err := d.ask(ctx, g.table[row])
-			if ctx.Err() != nil {
-				return nil, false, ctx.Err()
-			}
-			online = err == nil
-		}
-		g.online[row] = online
-	}
-	return v, online, nil
+	return g.known[row], g.table[row], nil
 }
 
 // above gives the row of the file system that is mounted above path, going by the path's

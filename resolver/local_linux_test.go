@@ -313,3 +313,36 @@ func TestThisMachine(t *testing.T) {
 		t.Errorf("without a mount table: %v, want ErrNotExist", err)
 	}
 }
+
+func TestLately(t *testing.T) {
+	d := newDetector(laptopRoot(t))
+	asked := map[string]int{}
+	d.statfs = func(path string) (space, error) {
+		asked[path]++
+		if path == "/mnt/auto" {
+			return space{}, os.ErrPermission
+		}
+		return space{}, nil
+	}
+	for range 3 {
+		for _, want := range []struct {
+			path, point, kind string
+			online            bool
+		}{
+			{"/home/me/a", "/home", KindSystem, true},
+			{"/mnt/nas/a", "/mnt/nas", KindNetwork, true},
+			{"/mnt/auto/a", "/mnt/auto", KindNetwork, false},
+		} {
+			v, online, err := d.lately(t.Context(), want.path, device)
+			if err != nil || v == nil || v.Identifier != want.point || v.Info.Kind != want.kind || online != want.online {
+				t.Errorf("%s lies on %+v, online %t, %v; want %+v", want.path, v, online, err, want)
+			}
+		}
+	}
+	if asked["/home"] != 0 {
+		t.Error("a local disk was asked whether it is there")
+	}
+	if asked["/mnt/auto"] != 1 {
+		t.Errorf("a file system that does not answer was asked %d times, want once", asked["/mnt/auto"])
+	}
+}
