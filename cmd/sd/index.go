@@ -37,15 +37,10 @@ func (p *places) indexConfig() index.Config {
 	return index.Config{Library: p.library, Resolver: p.resolver, Log: p.log}
 }
 
-// indexLocation brings all that is known of a location up to date: scans it, makes its names
-// quick to search, and identifies its files as its mode says. It downloads no object.
-func (p *places) indexLocation(ctx context.Context, loc library.Location, c index.Control) error {
-	_, err := p.index(ctx, loc, c, nil)
-	return err
-}
-
-// index is indexLocation that may download objects of a location of mode deep, where agreed
-// says so, and that tells what it did, also with an error.
+// index brings all that is known of a location up to date: it scans it, makes its names quick
+// to search, and identifies its files as its mode says. It downloads objects only for mode
+// deep, and only where agreed, which may be nil, says so. It tells what it did also with an
+// error.
 func (p *places) index(ctx context.Context, loc library.Location, c index.Control, agreed agree) (done indexed, err error) {
 	config := p.indexConfig()
 	if done.Scan, err = index.New(config).Scan(ctx, loc, c); err != nil {

@@ -21,7 +21,7 @@ func (p *places) runQueuedJobs(ctx context.Context) error {
 		switch busy := new(jobs.BusyError); {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil, errors.Is(err, jobs.ErrCanceled), errors.As(err, &busy), isEnded(err):
+		case err == nil, errors.Is(err, jobs.ErrCanceled), errors.Is(err, jobs.ErrPaused), errors.As(err, &busy), isEnded(err):
 			continue
 		}
 		p.log.Warn("a job did not succeed", "job", job.ID, "title", job.Title, "err", err)
@@ -40,19 +40,4 @@ func (p *places) runJob(ctx context.Context, job library.Job) error {
 	}
 	_, err := p.runIndexJob(ctx, job, nil, nil)
 	return err
-}
-
-// indexJobWaits tells whether a job of this device indexes the location, or has begun to and
-// is to go on: by itself, or when its user says so.
-func (p *places) indexJobWaits(ctx context.Context, location int64) bool {
-	list, err := jobs.List(ctx, p.library, 0)
-	if err != nil {
-		return false
-	}
-	for _, j := range list {
-		if j.Kind == jobIndex && j.Location == location && j.Device == p.library.ThisDevice().ID {
-			return true
-		}
-	}
-	return false
 }

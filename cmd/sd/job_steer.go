@@ -34,7 +34,7 @@ func (a *app) jobWait(ctx context.Context, p *places, id int64) error {
 	defer bar.clear()
 	told := false
 	j, err = jobs.Wait(ctx, p.library, id, func(j jobs.Job) {
-		if j.Detached && !j.Live && !j.State.Ended() && !told && p.mount(ctx) == nil {
+		if j.Detached && !j.Live && !j.State.Ended() && !told && p.worker(ctx) == nil {
 			told = true
 			bar.say(fmt.Sprintf("job %d waits for a mount of this library: begin one with 'sd mount', or do it here with 'sd job resume %d'", id, id))
 		}
@@ -122,7 +122,8 @@ func (a *app) jobResumeCommand() *cobra.Command {
 		Use:   "resume JOB",
 		Short: "go on with a job",
 		Long: `Goes on with a job that was paused, was interrupted or did not succeed: where it is
-paused in a process that lives, that one goes on; else it is done here, with progress.`,
+paused in a process that lives, that one goes on; one that a mount did is left to the
+mount if there is one; else it is done here, with progress.`,
 		Example: "  sd job resume 3",
 	}, func(ctx context.Context, p *places, id int64) error {
 		return a.jobResume(ctx, p, id, opts)
@@ -137,21 +138,20 @@ func (a *app) jobResume(ctx context.Context, p *places, id int64, opts indexOpti
 	if err != nil {
 		return err
 	}
-	if told {
-		return a.showJobState(ctx, p, id)
-	}
-	if opts.detach {
-		if err := p.needMount(ctx); err != nil {
-			return err
-		}
-		if err := jobs.Queue(ctx, p.library, id); err != nil {
-			return err
-		}
-		return a.showJobState(ctx, p, id)
-	}
 	job, err := p.library.Job(ctx, id)
 	if err != nil {
 		return err
+	}
+	if !told && opts.detach {
+		if err := p.needMount(ctx); err != nil {
+			return err
+		}
+	}
+	if !told && (opts.detach || job.Detached && p.worker(ctx) != nil) {
+		told, err = true, jobs.Queue(ctx, p.library, id)
+	}
+	if told || err != nil {
+		return errors.Join(err, a.showJobState(ctx, p, id))
 	}
 	if job.Kind != jobIndex {
 		return p.runJob(ctx, job) // which says that it cannot

@@ -175,12 +175,12 @@ func TestJobInterrupted(t *testing.T) {
 func TestJobKilled(t *testing.T) {
 	s := newSandbox(t)
 	folder := filepath.Join(s.home, "many")
-	const files = 3000
+	const files = 1500
 	for i := range files {
 		writeFile(t, filepath.Join(folder, fmt.Sprint("d", i%60), fmt.Sprint("f", i)), fmt.Sprint("content ", i/2))
 	}
 	b := s.start("location", "add", folder)
-	for round := range 5 {
+	for round := range 4 {
 		eventually(t, "a job that runs", func() bool {
 			list := s.jobs()
 			return len(list) > 0 && (list[len(list)-1].State == library.Running || list[len(list)-1].State.Ended())

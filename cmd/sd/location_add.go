@@ -85,8 +85,18 @@ func (a *app) addLocation(ctx context.Context, p *places, arg string, opts locat
 
 // needMount refuses to leave work to a mount where there is none.
 func (p *places) needMount(ctx context.Context) error {
-	if p.mount(ctx) == nil {
+	if p.worker(ctx) == nil {
 		return errors.New("no mount of this library is there to do the work: begin one with 'sd mount', or leave out --detach")
+	}
+	return nil
+}
+
+// worker is a live mount of this library that runs jobs, or nil.
+func (p *places) worker(ctx context.Context) *mountInfo {
+	for _, m := range p.mounts(ctx) {
+		if !m.NoIndex {
+			return m
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"sd/index"
 	"sd/jobs"
 	"sd/library"
+	"sd/library/catalog"
 )
 
 func (a *app) locationRescanCommand() *cobra.Command {
@@ -51,13 +53,15 @@ func (a *app) rescan(ctx context.Context, p *places, args []string, mode string,
 	if len(args) == 0 && len(list) == 0 {
 		return errors.New("there is no location yet: 'sd location add PATH' makes one")
 	}
-	if len(args) > 0 {
-		list = list[:0]
-	}
+	// Those of other devices are theirs to look at.
+	list = slices.DeleteFunc(list, func(loc library.Location) bool { return len(args) > 0 || !p.reachable(loc) })
 	for _, arg := range args {
 		loc, err := p.findLocation(ctx, arg)
 		if err != nil {
 			return err
+		}
+		if !p.reachable(loc) {
+			return fmt.Errorf("location %s is of another device (%s): rescan it there", quote(loc.Name), p.locationURI(loc))
 		}
 		list = append(list, loc)
 	}
@@ -88,6 +92,11 @@ func (a *app) rescan(ctx context.Context, p *places, args []string, mode string,
 		failures = append(failures, a.printJSON(reports))
 	}
 	return errors.Join(failures...)
+}
+
+// reachable tells whether this device can look at the location.
+func (p *places) reachable(loc library.Location) bool {
+	return isVolume(loc) || loc.Place == catalog.DevicePlace(p.library.ThisDevice().ID)
 }
 
 // indexOptions say how a location is indexed by a command.
@@ -160,13 +169,15 @@ func (a *app) runIndexJob(ctx context.Context, p *places, loc library.Location, 
 	}, bar.show)
 	busy := new(jobs.BusyError)
 	switch {
-	case err == nil, errors.As(err, &busy):
+	case err == nil, errors.As(err, &busy), isEnded(err):
 	case errors.Is(err, jobs.ErrCanceled):
 		err = fmt.Errorf("indexing %s was canceled", loc.Name)
 	case ctx.Err() != nil:
 		err = fmt.Errorf("paused; go on with 'sd job resume %d'", job.ID)
+	case errors.Is(err, jobs.ErrPaused):
+		err = fmt.Errorf("paused; go on with 'sd job resume %d'", job.ID)
 	default:
-		err = fmt.Errorf("%s: %w", loc.Name, err)
+		err = fmt.Errorf("%s: %w; 'sd job resume %d' tries again", loc.Name, err, job.ID)
 	}
 	return done, err
 }

@@ -25,7 +25,8 @@ type mountInfo struct {
 	ReadOnly   bool      `json:"read_only"`
 	Version    string    `json:"version"`
 	Log        string    `json:"log,omitempty"`
-	Metrics    string    `json:"metrics,omitempty"` // the URL of the endpoint
+	Metrics    string    `json:"metrics,omitempty"`  // the URL of the endpoint
+	NoIndex    bool      `json:"no_index,omitempty"` // runs no jobs either
 
 	socket string
 }

@@ -72,7 +72,7 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (_
 	s.info = &mountInfo{
 		Mountpoint: opts.mountpoint, PID: os.Getpid(), Started: time.Now().Round(time.Second),
 		DataDir: s.places.dataDir, Library: s.places.library.Name(), ReadOnly: opts.readOnly, Version: version,
-		Log: logName(opts.mountpoint), Metrics: s.metrics.url(),
+		Log: logName(opts.mountpoint), Metrics: s.metrics.url(), NoIndex: opts.noIndex,
 	}
 	l, err := register(runtimeDir, s.info)
 	if err != nil {
