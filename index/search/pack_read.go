@@ -67,6 +67,7 @@ func openPack(data []byte, library, id uuid.UUID, close func()) (*pack, error) {
 	if err := p.readIndex(index); err != nil {
 		return nil, err
 	}
+	table = bytes.Clone(table) // it is read again where no fault of the disk is expected
 	if h.folders > math.MaxInt32 || !p.dirs.read(table, int(h.folders)) {
 		return nil, badPack("its folders are damaged")
 	}

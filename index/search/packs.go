@@ -18,6 +18,7 @@ import (
 type packs struct {
 	dir     string
 	library uuid.UUID
+	limit   int // of files that changed; beyond, a new pack is made
 
 	mu  sync.Mutex
 	now *state
@@ -40,7 +41,7 @@ var errStale = errors.New("the name pack is too old")
 // state returns what a search that begins now has to see. It makes a new pack where that is
 // missing, damaged, or so old that reading what changed would take long.
 func (p *packs) state(ctx context.Context, lib *library.Library, c *catalog.Catalog) (*state, error) {
-	limit := freshFiles
+	limit := p.limit
 	for try := 0; ; try++ {
 		st, err := p.look(ctx, c, limit)
 		if err == nil || !errors.Is(err, errStale) && !errors.Is(err, errPack) || try == 4 {
@@ -61,7 +62,7 @@ func (p *packs) state(ctx context.Context, lib *library.Library, c *catalog.Cata
 // mend makes a new pack for the reason why, unless another process just has.
 func (p *packs) mend(ctx context.Context, lib *library.Library, why error) error {
 	return repack(ctx, lib, func(id string, fresh int64) bool {
-		return fresh > freshFiles || fresh > 0 && errors.Is(why, errStale) || errors.Is(why, errPack) && !sound(ctx, lib, id)
+		return fresh > int64(p.limit) || fresh > 0 && errors.Is(why, errStale) || errors.Is(why, errPack) && !sound(ctx, lib, id)
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 
 // world is a library with a searcher and what tests need to know of it.
 type world struct {
+	data     string // the data directory
 	lib      *library.Library
 	resolver *resolver.Resolver
 	searcher *Searcher
@@ -29,7 +30,8 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	lib, err := library.Open(t.Context(), t.TempDir(), "")
+	data := t.TempDir()
+	lib, err := library.Open(t.Context(), data, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return &world{lib, r, s, map[catalog.Place]string{catalog.DevicePlace(r.ThisDevice().ID): ""}}
+	return &world{data, lib, r, s, map[catalog.Place]string{catalog.DevicePlace(r.ThisDevice().ID): ""}}
 }
 
 func (w *world) here() catalog.Place { return catalog.DevicePlace(w.resolver.ThisDevice().ID) }

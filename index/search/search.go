@@ -45,7 +45,7 @@ func Open(lib *library.Library, r *resolver.Resolver) (*Searcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Searcher{lib: lib, catalog: lib.Catalog(), resolver: r, packs: packs{dir: lib.Dir(), library: info.ID}}, nil
+	return &Searcher{lib: lib, catalog: lib.Catalog(), resolver: r, packs: packs{dir: lib.Dir(), library: info.ID, limit: freshFiles}}, nil
 }
 
 // Close ends the use of s. Searches that still run end as they would.
