@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-
-	"lukechampine.com/blake3"
 )
 
 func TestStreamInOrder(t *testing.T) {
@@ -18,7 +16,7 @@ func TestStreamInOrder(t *testing.T) {
 			}
 			s.Pass(int64(off), data[off:min(off+128<<10, n)])
 		}
-		if got, ok := s.Done(); !ok || got != Sum(blake3.Sum256(data)) {
+		if got, ok := s.Done(); !ok || got != reference(data) {
 			t.Errorf("%d bytes: %v, %v, want the BLAKE3", n, got, ok)
 		}
 	}
@@ -42,7 +40,7 @@ func TestStreamOutOfOrder(t *testing.T) {
 	}
 	close(next)
 	wg.Wait()
-	if got, ok := s.Done(); !ok || got != Sum(blake3.Sum256(data)) {
+	if got, ok := s.Done(); !ok || got != reference(data) {
 		t.Errorf("got %v, %v, want the BLAKE3", got, ok)
 	}
 }
@@ -87,7 +85,7 @@ func FuzzStream(f *testing.F) {
 			return
 		}
 		data := random(int(size))
-		want := Sum(blake3.Sum256(data))
+		want := reference(data)
 		s := NewStream(int64(size))
 		seen := make([]bool, size)
 		left := int(size)
@@ -117,7 +115,7 @@ func FuzzStream(f *testing.F) {
 func TestStreamRandomOrders(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	data := random(300_000)
-	want := Sum(blake3.Sum256(data))
+	want := reference(data)
 	for range 200 {
 		step := 1 + rng.IntN(40_000)
 		var offs []int
