@@ -17,6 +17,7 @@ const smallFile = 102_400
 
 // Identify says that the regular file has the bytes of that BLAKE3, and by which proof, at least
 // Read. It returns false, and changes nothing, where the file is gone or not that version any more.
+// It is quickest with files without a Content, ten thousand and more in one transaction.
 func (tx *Tx) Identify(folder FolderID, name string, was FileVersion, sum identity.Sum, print identity.Print, p Proof) (bool, error) {
 	id := sum.ContentID()
 	if id == uuid.Nil || was.Size == 0 {
