@@ -86,7 +86,7 @@ func (c *chain) heed() {
 	if !c.rules.git {
 		return
 	}
-	if c.has(".git") {
+	if there, _ := c.has(".git"); there {
 		c.at.ignores = nil
 	}
 	if text, err := readAt(c.fd, ignoreFile, maxIgnoreFile); err == nil {
@@ -94,11 +94,11 @@ func (c *chain) heed() {
 	}
 }
 
-// has tells whether something of that name is in the present folder.
-func (c *chain) has(name string) bool {
+// has tells whether something of that name is in the present folder, and whether it is one.
+func (c *chain) has(name string) (there, folder bool) {
 	var e entry
-	_, err := c.lister.look(c.fd, append([]byte(name), 0), &e)
-	return err == nil
+	folder, err := c.lister.look(c.fd, append([]byte(name), 0), &e)
+	return err == nil, folder
 }
 
 // leavesOut tells whether the rules leave out a name in the present folder.
@@ -115,7 +115,7 @@ func (c *chain) leavesOut(name string, folder bool) (out bool) {
 func (c *chain) beside(name string, markers []string) {
 	for _, m := range markers {
 		if !strings.HasPrefix(m, "*") {
-			if c.has(m) {
+			if there, folder := c.has(m); there && !folder {
 				c.at.beside = []string{name}
 				return
 			}
@@ -125,11 +125,17 @@ func (c *chain) beside(name string, markers []string) {
 		if err != nil {
 			continue
 		}
-		_ = c.lister.each(fd, func(n []byte, raw byte) { // what cannot be read says nothing
-			if raw != rawFolder && bytes.HasSuffix(n, []byte(m[1:])) {
-				c.at.beside = []string{name}
+		var found []string
+		_ = c.lister.each(fd, func(n []byte, _ byte) { // what cannot be read says nothing
+			if bytes.HasSuffix(n, []byte(m[1:])) {
+				found = append(found, string(n))
 			}
 		})
+		for _, n := range found {
+			if there, folder := c.has(n); there && !folder {
+				c.at.beside = []string{name}
+			}
+		}
 		closeFD(fd)
 	}
 }

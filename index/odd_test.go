@@ -171,7 +171,7 @@ func TestScanWide(t *testing.T) {
 	fd, err := unix.Open(w.dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	w.must(err)
 	defer unix.Close(fd)
-	const n = 25_000
+	const n = 10_500
 	for i := range n {
 		w.must(unix.Mknodat(fd, fmt.Sprintf("%05d", i), unix.S_IFREG|0o644, 0))
 	}
@@ -209,18 +209,14 @@ func TestScanUnreadable(t *testing.T) {
 		t.Helper()
 		w.must(exec.Command("chown", "-R", "65534:65534", data).Run())
 		cmd := w.child("scan", filepath.Join(data, "data"))
-		cmd.Dir = "/"
+		cmd.Path, cmd.Dir = filepath.Join(data, "exe"), "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		cmd.Env = append(cmd.Env, "HOME="+data)
 		w.must(cmd.Run())
 	}
 	exe, err := os.Executable()
 	w.must(err)
-	for at := filepath.Dir(exe); at != "/"; at = filepath.Dir(at) {
-		if info, err := os.Stat(at); err != nil || info.Mode()&1 == 0 {
-			t.Skipf("another user may not run what is in %s", at)
-		}
-	}
+	w.must(exec.Command("cp", exe, filepath.Join(data, "exe")).Run()) // which lies where others may not go
 	w.must(os.Chmod(data, 0o755))
 	run()
 	w.want("open/a", "closed/b", "closed/c/d", "blind/e")
@@ -299,7 +295,7 @@ func TestScanWhileChanging(t *testing.T) {
 func TestScanKilled(t *testing.T) {
 	data := t.TempDir()
 	w := openWorld(t, data, t.TempDir(), nil)
-	for i := range 300 {
+	for i := range 100 {
 		for j := range 10 {
 			w.write(fmt.Sprintf("%d/%d/%d", i%10, i, j), "x")
 		}
@@ -307,9 +303,9 @@ func TestScanKilled(t *testing.T) {
 	loc := w.add("", library.Rules{})
 	rnd := rand.New(rand.NewPCG(8, 15))
 	killed := 0
-	for round := range 12 {
+	for round := range 8 {
 		for range 20 { // so that there is always something to write
-			i := rnd.IntN(300)
+			i := rnd.IntN(100)
 			w.write(fmt.Sprintf("%d/%d/%d", i%10, i, rnd.IntN(10)), strings.Repeat("y", round))
 		}
 		cmd := w.child("scan", data)
@@ -340,8 +336,8 @@ func TestScanKilled(t *testing.T) {
 	if d := w.differences(loc); len(d) != 0 {
 		t.Errorf("the catalog differs: %v", d)
 	}
-	if got := len(w.files(w.here, loc.Path)); got != 3000 {
-		t.Errorf("the catalog has %d files, want 3000", got)
+	if got := len(w.files(w.here, loc.Path)); got != 1000 {
+		t.Errorf("the catalog has %d files, want 1000", got)
 	}
 }
 

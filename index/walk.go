@@ -178,6 +178,7 @@ func (v *visitor) list(f *folder, fd int) (*listing, error) {
 	if err != nil {
 		return l, err
 	}
+	v.resolve(fd, l)
 	v.path = f.path(v.path[:0])
 	s := surroundings{path: v.path, depth: f.depth, ignores: f.ignores}
 	if ignore && v.rules.git {
@@ -199,6 +200,19 @@ func (v *visitor) list(f *folder, fd int) (*listing, error) {
 	l.sort(l.files)
 	l.sort(l.left)
 	return l, nil
+}
+
+// resolve finds out what is a folder, on file systems whose folders do not tell.
+func (v *visitor) resolve(fd int, l *listing) {
+	for i := range v.names {
+		d := &v.names[i]
+		name := l.names[d.off : d.off+uint32(d.n)+1]
+		if d.raw != rawUnknown || v.hidden[string(name[:d.n])] {
+			continue
+		}
+		var e entry
+		d.folder, _ = v.lister.look(fd, name, &e) // sort says what fails
+	}
 }
 
 // heed takes over the .gitignore of a folder. A .git begins anew.
@@ -229,16 +243,8 @@ func (v *visitor) sort(f *folder, fd int, l *listing, s *surroundings, d *dirent
 	name := l.names[d.off : d.off+uint32(d.n)+1]
 	bare := name[:d.n]
 	e := entry{off: d.off, n: d.n}
-	looked := d.raw == rawUnknown
-	if looked {
-		folder, err := v.lister.look(fd, name, &e)
-		if err != nil {
-			return v.odd(f, l, e, err)
-		}
-		d.folder = folder
-	}
 	var out bool
-	if out, v.buf = v.rules.leavesOut(s, bare, d.folder, v.buf); out || d.folder && v.hidden[string(bare)] {
+	if out, v.buf = v.rules.leavesOut(s, bare, d.folder, v.buf); out || v.hidden[string(bare)] {
 		if v.keep {
 			e.state = leftOut
 			if d.folder {
@@ -249,7 +255,7 @@ func (v *visitor) sort(f *folder, fd int, l *listing, s *surroundings, d *dirent
 		}
 		return nil
 	}
-	if !d.folder && !looked {
+	if !d.folder {
 		folder, err := v.lister.look(fd, name, &e)
 		if err != nil {
 			return v.odd(f, l, e, err)
