@@ -3,18 +3,20 @@ package identity
 import (
 	"bytes"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"lukechampine.com/blake3"
 )
 
 // random gives n bytes that are the same at every run.
-func random(n int) []byte {
-	src := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)})
-	p := make([]byte, n)
-	src.Read(p)
+func random(n int) []byte { return bytes.Clone(noise()[:n]) }
+
+var noise = sync.OnceValue(func() []byte {
+	p := make([]byte, 32<<20)
+	rand.NewChaCha8([32]byte{1}).Read(p)
 	return p
-}
+})
 
 // reference is the BLAKE3 as the module computes it.
 func reference(data []byte) Sum { return blake3.Sum256(data) }
