@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sd/internal/testtree"
 	"sd/library/catalog"
 )
 
@@ -149,4 +150,25 @@ func processTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkPack makes packs from a catalog in a database, as the program does.
+func BenchmarkPack(b *testing.B) {
+	for _, size := range benchSizes(b) {
+		w := newWorld(b)
+		began := time.Now()
+		if err := testtree.Fill(background, w.lib.Catalog(), w.here(), "home/ann", size, 1); err != nil {
+			b.Fatal(err)
+		}
+		b.Logf("%d files were put into the catalog in %v", size, time.Since(began))
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			used := processTime()
+			for b.Loop() {
+				if err := Pack(background, w.lib, true); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric((processTime()-used).Seconds()/float64(b.N), "cpu-s/op")
+		})
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"sd/backends"
 	"sd/internal/testtree"
 	"sd/library"
 	"sd/library/catalog"
@@ -37,7 +36,7 @@ func newWorld(t testing.TB) *world {
 	}
 	t.Cleanup(func() { lib.Close() })
 	r, err := resolver.New(lib, map[sdpath.Service]resolver.Factory{
-		sdpath.S3: func(context.Context, library.Volume) (backends.Backend, error) { return nil, errors.ErrUnsupported },
+		sdpath.S3: refuse,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +48,11 @@ func newWorld(t testing.TB) *world {
 	}
 	t.Cleanup(func() { s.Close() })
 	return &world{data, lib, r, s, map[catalog.Place]string{catalog.DevicePlace(r.ThisDevice().ID): ""}}
+}
+
+// refuse is a resolver.Factory.
+func refuse[Backend any](context.Context, library.Volume) (b Backend, err error) {
+	return b, errors.ErrUnsupported
 }
 
 func (w *world) here() catalog.Place { return catalog.DevicePlace(w.resolver.ThisDevice().ID) }
@@ -231,7 +235,7 @@ func (c *chooser) query(where func() sdpath.Path) *modelQuery {
 		case c.IntN(20) == 0:
 			w = "/" + w
 		}
-		if strings.Trim(w, " \n") == "" || strings.ContainsAny(folded(w), "\xff\ufffd") {
+		if strings.Trim(w, " \n") == "" || strings.Contains(folded(w), "\xff") || strings.Contains(w, "\ufffd") {
 			continue // the parts of what is not UTF-8 would be other characters
 		}
 		q.words = append(q.words, w)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"sd/identity"
 	"sd/internal/testtree"
 	"sd/library"
 	"sd/library/catalog"
@@ -203,7 +202,7 @@ func TestContentOfHits(t *testing.T) {
 	w := newWorld(t)
 	w.put(t, w.here(), "home/a.txt")
 	w.put(t, w.here(), "home/b.txt")
-	sum := identity.Sum{1, 2, 3}
+	sum := [32]byte{1, 2, 3}
 	w.update(t, func(tx *catalog.Tx) error {
 		id, err := tx.MakePath(w.here(), "home")
 		if err != nil {
@@ -225,7 +224,7 @@ func TestContentOfHits(t *testing.T) {
 			}
 			return nil
 		})
-		if want := sum.ContentID(); err != nil || len(got) != 2 || got["a.txt"] != want || got["b.txt"] != uuid.Nil {
+		if want := (catalog.Content{BLAKE3: sum}).ID(); err != nil || len(got) != 2 || got["a.txt"] != want || got["b.txt"] != uuid.Nil {
 			t.Errorf("contents are %v, %v, want %v for a.txt", got, err, want)
 		}
 	}
