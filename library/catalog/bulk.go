@@ -45,10 +45,6 @@ func (tx *Tx) PutFiles(folder FolderID, list []File) error {
 		return err
 	}
 	s := tx.state(folder)
-	adopts, err := tx.orphaned()
-	if err != nil {
-		return err
-	}
 	if len(list) > maxMarks {
 		if err := tx.markAll(folder); err != nil {
 			return err
@@ -68,6 +64,10 @@ func (tx *Tx) PutFiles(folder FolderID, list []File) error {
 	b := bulk{tx: tx, folder: folder}
 	for i := range list {
 		f := &list[i]
+		adopts, err := tx.orphaned() // which the last file may have changed
+		if err != nil {
+			return err
+		}
 		old, found := have[f.Name]
 		if have == nil && !s.empty {
 			var row File
