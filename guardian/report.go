@@ -3,6 +3,8 @@ package guardian
 import (
 	"cmp"
 	"context"
+	"errors"
+	iofs "io/fs"
 	"slices"
 	"strings"
 
@@ -88,12 +90,7 @@ func (g *Guardian) Report(ctx context.Context, q ReportQuery) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	rotten, err := g.library.Rotten(ctx)
-	for _, rot := range rotten {
-		if holds(q.Under, rot.Place, rot.Path) {
-			r.report.Rotten = append(r.report.Rotten, rot)
-		}
-	}
+	r.report.Rotten, err = g.rotten(ctx, q.Under)
 	return r.finish(), err
 }
 
@@ -108,6 +105,24 @@ type reporter struct {
 	report   Report
 	folders  map[Scope]*Risks
 	byPolicy map[*library.Policy]*PolicyRisks
+}
+
+// rotten are the files in the scopes that were found rotten and not written or removed since.
+func (g *Guardian) rotten(ctx context.Context, scopes []Scope) (list []library.Rot, err error) {
+	notes, err := g.library.Rotten(ctx)
+	for _, n := range notes {
+		if !holds(scopes, n.Place, n.Path) {
+			continue
+		}
+		_, f, err := g.catalog.FindFile(ctx, n.Place, n.Path)
+		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			return nil, err
+		}
+		if err == nil && f.Size == n.Size && f.ModTime == n.ModTime {
+			list = append(list, n)
+		}
+	}
+	return list, err
 }
 
 func newReporter(q ReportQuery, list []library.Policy, a *atlas) *reporter {

@@ -15,8 +15,12 @@ import (
 	"sd/library/catalog"
 )
 
-// errTouched says that a file was written while it was read.
-var errTouched = errors.New("it was written while it was read")
+var (
+	// errTouched says that a file was written while it was read.
+	errTouched = errors.New("it was written while it was read")
+	// errNoFile says that something else has taken a file's name.
+	errNoFile = errors.New("it is no longer a file")
+)
 
 // reading is what a file here held when it was read.
 type reading struct {
@@ -28,6 +32,9 @@ type reading struct {
 // read reads a file from its disk, as far as the system lets it, and not from memory.
 func (v *verifier) read(ctx context.Context, path string, progress func(int64)) (reading, error) {
 	f, err := openToVerify(path)
+	if errors.Is(err, unix.ELOOP) {
+		return reading{}, errNoFile
+	}
 	if err != nil {
 		return reading{}, err
 	}
@@ -37,7 +44,7 @@ func (v *verifier) read(ctx context.Context, path string, progress func(int64)) 
 	case err != nil:
 		return reading{}, err
 	case !before.regular:
-		return reading{}, fmt.Errorf("it is no longer a file: %w", errTouched)
+		return reading{}, errNoFile
 	case before.version.Size == 0:
 		return reading{version: before.version}, nil
 	}
@@ -79,8 +86,8 @@ func (v *verifier) here(ctx context.Context, c *catalog.Copy, f *Finding) {
 	case errors.Is(err, iofs.ErrNotExist) || errors.Is(err, unix.ENOTDIR):
 		f.Verdict, f.Why = Missing, "it is no longer there"
 		return
-	case errors.Is(err, errTouched) || errors.Is(err, unix.ELOOP):
-		f.Verdict, f.Why = Changed, errTouched.Error()
+	case errors.Is(err, errTouched) || errors.Is(err, errNoFile):
+		f.Verdict, f.Why = Changed, err.Error()
 		return
 	case err != nil:
 		f.Verdict, f.Why = Unreadable, sayMissing(err).Error()

@@ -18,7 +18,7 @@ func (v *verifier) rotten(ctx context.Context, c *catalog.Copy, r reading, expec
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, errTouched) || err == nil && again.version != r.version:
+	case errors.Is(err, errTouched) || errors.Is(err, errNoFile) || err == nil && again.version != r.version:
 		f.Verdict, f.Why = Changed, errTouched.Error()
 		return nil
 	case err != nil:

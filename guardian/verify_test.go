@@ -148,6 +148,13 @@ func TestBitRot(t *testing.T) {
 	notes, err := w.lib.Rotten(t.Context())
 	w.must(err)
 	want(t, "notes of rot", len(notes), 1) // of the one that is alone
+	r, err = w.g.Report(t.Context(), ReportQuery{})
+	w.must(err)
+	want(t, "rotten files of the report after that", len(r.Rotten), 1)
+	w.row(w.here, w.path("alone"), "only here", "moved", 5, catalog.Unknown)
+	r, err = w.g.Report(t.Context(), ReportQuery{})
+	w.must(err)
+	want(t, "rotten files once they are written", len(r.Rotten), 0)
 
 	// Or it is written anew.
 	w.write("alone", "something else", 9)
