@@ -87,13 +87,14 @@ func BenchmarkSearch(b *testing.B) {
 // searched once. Its pages are in the system's cache.
 func BenchmarkSearchCold(b *testing.B) {
 	for _, size := range benchSizes(b) {
-		p := packOf(b, madeUp{size})
-		_ = p
+		dir := b.TempDir()
+		packed := packIn(b, dir, madeUp{size})
 		for _, tt := range benchQueries[:4] {
 			tt.q.Limit = DefaultLimit
 			b.Run(fmt.Sprintf("%d/%s", size, tt.name), func(b *testing.B) {
+				used := processTime()
 				for b.Loop() {
-					p, err := mapPack(b.TempDir(), p.header.id.String(), p.header.library)
+					p, err := mapPack(dir, packed.header.id.String(), packed.header.library)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -102,6 +103,7 @@ func BenchmarkSearchCold(b *testing.B) {
 					}
 					p.unpin()
 				}
+				b.ReportMetric((processTime()-used).Seconds()*1000/float64(b.N), "cpu-ms/op")
 			})
 		}
 	}
@@ -170,5 +172,42 @@ func BenchmarkPack(b *testing.B) {
 			}
 			b.ReportMetric((processTime()-used).Seconds()/float64(b.N), "cpu-s/op")
 		})
+	}
+}
+
+// BenchmarkSearcher is a whole search of a catalog in a database, of which some files are fresh.
+func BenchmarkSearcher(b *testing.B) {
+	for _, size := range benchSizes(b) {
+		w := newWorld(b)
+		if err := testtree.Fill(background, w.lib.Catalog(), w.here(), "home/ann", size, 1); err != nil {
+			b.Fatal(err)
+		}
+		if err := Pack(background, w.lib, true); err != nil {
+			b.Fatal(err)
+		}
+		for _, fresh := range []int{0, 1000, 19_000} {
+			if err := testtree.Fill(background, w.lib.Catalog(), w.here(), fmt.Sprint("home/bob", fresh), fresh, 2); err != nil {
+				b.Fatal(err)
+			}
+			for _, kept := range []bool{true, false} {
+				b.Run(fmt.Sprintf("%d/fresh=%d/kept=%v", size, fresh, kept), func(b *testing.B) {
+					used := processTime()
+					for b.Loop() {
+						if !kept {
+							w.searcher.Close()
+						}
+						n := 0
+						_, err := w.searcher.Search(background, Query{Text: "img_4711.jpg", Limit: DefaultLimit}, func(Hit) error {
+							n++
+							return nil
+						})
+						if err != nil || n == 0 {
+							b.Fatalf("%d hits, %v", n, err)
+						}
+					}
+					b.ReportMetric((processTime()-used).Seconds()*1000/float64(b.N), "cpu-ms/op")
+				})
+			}
+		}
 	}
 }

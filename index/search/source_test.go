@@ -44,7 +44,13 @@ func (s madeUp) EachFile(fn func(catalog.FolderID, *catalog.File) error) error {
 // packOf writes the pack of src and maps it.
 func packOf(t testing.TB, src source) *pack {
 	t.Helper()
-	dir, head := t.TempDir(), header{library: uuid.New(), id: uuid.New()}
+	return packIn(t, t.TempDir(), src)
+}
+
+// packIn is packOf for a directory.
+func packIn(t testing.TB, dir string, src source) *pack {
+	t.Helper()
+	head := header{library: uuid.New(), id: uuid.New()}
 	f, err := os.Create(filepath.Join(dir, "names-"+head.id.String()+".pack"))
 	if err != nil {
 		t.Fatal(err)
