@@ -17,14 +17,17 @@ const dropStep = 10_000
 
 // RemoveLocation forgets a location, its problems, and what the catalog has of it that no
 // other location holds; the files stay where they are. An unknown id is fs.ErrNotExist. If it
-// ends in the middle, or a scan of the location was under way, Uncover does the rest.
+// ends in the middle the location is still there, with less in it. If a scan of it was under
+// way, Uncover drops what that has put back.
 func (l *Library) RemoveLocation(ctx context.Context, id int64) error {
-	var loc Location
-	err := l.write(ctx, "remove a location from", func(tx *sql.Tx) (err error) {
-		loc, err = scanLocation(tx.QueryRowContext(ctx, "SELECT "+locationColumns+" FROM locations WHERE id = ?", id))
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
+	loc, err := scanLocation(l.readers.QueryRowContext(ctx, "SELECT "+locationColumns+" FROM locations WHERE id = ?", id))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return l.explain("remove a location from", err)
+	}
+	if err := l.uncover(ctx, loc.Place, loc.Path, id); err != nil {
+		return err
+	}
+	err = l.write(ctx, "remove a location from", func(tx *sql.Tx) (err error) {
 		res, err := tx.ExecContext(ctx, "DELETE FROM locations WHERE id = ?", id)
 		return one(res, err, "location", id)
 	})
@@ -37,6 +40,11 @@ func (l *Library) RemoveLocation(ctx context.Context, id int64) error {
 // Uncover drops from the catalog what it has at path of place and below, but for what
 // locations hold. Of a million files it takes seconds.
 func (l *Library) Uncover(ctx context.Context, place catalog.Place, path string) error {
+	return l.uncover(ctx, place, path, 0)
+}
+
+// uncover is Uncover as if the location with the id gone were not there.
+func (l *Library) uncover(ctx context.Context, place catalog.Place, path string, gone int64) error {
 	top, err := l.catalog.FindFolder(ctx, place, path)
 	if errors.Is(err, iofs.ErrNotExist) {
 		return nil
@@ -50,6 +58,9 @@ func (l *Library) Uncover(ctx context.Context, place catalog.Place, path string)
 	}
 	u := uncovering{catalog: l.catalog}
 	for _, loc := range locations {
+		if loc.ID == gone {
+			continue
+		}
 		if loc.Holds(place, path) {
 			return nil
 		}

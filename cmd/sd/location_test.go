@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,10 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"sd/internal/testserver"
 	"sd/library"
+	"sd/library/catalog"
 )
 
 // docsTree is a folder of mixed files, of which the default rules take five.
@@ -189,6 +192,31 @@ func TestLocationMistakes(t *testing.T) {
 	if got := s.locations()["docs"]; got.Files == 0 {
 		t.Error("a folder that is not there has emptied its location")
 	}
+}
+
+// Locations of other devices are listed, and left to these.
+func TestForeignLocation(t *testing.T) {
+	s := newSandbox(t)
+	folder := docsTree(t, s)
+	var added indexedRow
+	s.decode(&added, "location", "add", folder)
+	if added.State != library.Done || added.Done == nil || added.Done.Scan.Added != 6 || added.Location.Name != "My Docs" {
+		t.Errorf("got %+v, want 6 files added", added)
+	}
+	lib, err := library.Open(t.Context(), filepath.Join(s.home, ".local/share/sd"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = lib.AddLocation(t.Context(), library.Location{Name: "far", Place: catalog.DevicePlace(uuid.New()), Path: "home/ann"})
+	if err := errors.Join(err, lib.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.must("location", "list").want(t, 0, "home/ann", "")
+	if r := s.must("location", "rescan"); strings.Contains(r.out, "far") {
+		t.Errorf("got %s, want only what is here", r.out)
+	}
+	s.run("location", "rescan", "far").want(t, 1, "", "another device")
+	s.must("location", "remove", "far")
 }
 
 // A bucket is indexed by listing it; deep asks before it downloads.

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +91,7 @@ func (a *app) search(ctx context.Context, p *places, text string, opts searchOpt
 		return err
 	}
 	q.Content = a.json
-	show, done, err := a.hitPrinter(ctx, p, opts)
+	out, err := a.newHitPrinter(ctx, p, opts)
 	if err != nil {
 		return err
 	}
@@ -102,12 +100,8 @@ func (a *app) search(ctx context.Context, p *places, text string, opts searchOpt
 		return err
 	}
 	defer s.Close()
-	found := false
-	stats, err := s.Search(ctx, q, func(h search.Hit) error {
-		found = true
-		return show(h)
-	})
-	if err = errors.Join(err, done()); err != nil {
+	stats, err := s.Search(ctx, q, out.show)
+	if err = errors.Join(err, out.end()); err != nil {
 		wrong := new(search.QueryError)
 		if errors.As(err, &wrong) {
 			return usagef("%v", err)
@@ -115,7 +109,7 @@ func (a *app) search(ctx context.Context, p *places, text string, opts searchOpt
 		return err
 	}
 	switch {
-	case !found:
+	case out.printed == 0:
 		return a.sayNoMatch(ctx, p)
 	case q.Limit > 0 && stats.Matches > int64(q.Limit) && !a.json:
 		fmt.Fprintf(a.errOut, "these are %s of %s matches; --limit prints more\n", commas(int64(q.Limit)), commas(stats.Matches))
@@ -187,88 +181,4 @@ func (p *places) searchable(ctx context.Context, arg string, locations []library
 		}
 	}
 	return nil, fmt.Errorf("%s lies in no location (%s): 'sd location add %s' makes it one", arg, known(locations), shellWord(arg))
-}
-
-// hit is what --json prints of a match.
-type hit struct {
-	URI      string     `json:"uri"`
-	Path     string     `json:"path,omitempty"`
-	Name     string     `json:"name"`
-	Kind     string     `json:"kind"`
-	Size     int64      `json:"size"`
-	Modified *time.Time `json:"mtime,omitempty"`
-	Content  string     `json:"content_id,omitempty"`
-	Proven   bool       `json:"proven"`
-}
-
-// hitPrinter returns what prints a match and what ends the printing.
-func (a *app) hitPrinter(ctx context.Context, p *places, opts searchOptions) (show func(search.Hit) error, done func() error, err error) {
-	name := func(h search.Hit) string { return h.Path.String() }
-	if opts.paths {
-		m := p.mount(ctx)
-		if m == nil {
-			return nil, nil, errors.New("nothing is mounted, so there are no paths: leave out --paths, or mount with 'sd mount'")
-		}
-		name = func(h search.Hit) string { return m.Mountpoint + "/" + shownAt(h.Path) }
-	}
-	out := bufio.NewWriter(a.out)
-	printed := 0
-	flushed := func(err error) error {
-		// The first ones are shown as soon as they are found.
-		if printed++; err == nil && printed <= search.DefaultLimit {
-			err = out.Flush()
-		}
-		return err
-	}
-	if a.json {
-		array := &jsonArray{w: out}
-		show = func(h search.Hit) error {
-			row := hit{URI: h.Path.String(), Name: hitName(h), Kind: hitKind(h), Proven: h.File.Proof.Proven()}
-			if opts.paths {
-				row.Path = name(h)
-			}
-			if row.Size = h.File.Size; h.Folder {
-				row.Size = 0
-			}
-			if h.File.ModTime != 0 {
-				modified := time.Unix(0, h.File.ModTime).UTC()
-				row.Modified = &modified
-			}
-			if row.Proven {
-				row.Content = h.Content.String()
-			}
-			return flushed(array.add(row))
-		}
-		return show, func() error { return errors.Join(array.close(), out.Flush()) }, nil
-	}
-	show = func(h search.Hit) error {
-		text, end := name(h), byte('\n')
-		if opts.null {
-			end = 0
-		} else {
-			text = printable(text)
-		}
-		if opts.long {
-			bytes, modified := fmt.Sprint(h.File.Size), time.Time{}
-			if h.Folder {
-				bytes = "-"
-			}
-			if h.File.ModTime != 0 {
-				modified = time.Unix(0, h.File.ModTime)
-			}
-			fmt.Fprintf(out, "%-10s %14s  %-19s  ", hitKind(h), bytes, when(modified))
-		}
-		_, err := out.WriteString(text)
-		return flushed(errors.Join(err, out.WriteByte(end)))
-	}
-	return show, out.Flush, nil
-}
-
-func hitName(h search.Hit) string { return h.File.Name }
-
-func hitKind(h search.Hit) string {
-	if h.Folder {
-		return catalog.KindFolder.String()
-	}
-	return h.File.Kind.String()
 }
