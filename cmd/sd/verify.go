@@ -29,9 +29,12 @@ first.
   bit rot      it holds other bytes, and neither size nor time tells. It counts as nobody's
                copy any more; where there is a good copy, the command to restore it is shown
   unreadable   it could not be read to its end
-  identified   it was not read before, so there was nothing to compare with
   missing      it is no longer there
-  not indexed  no location has it; -v lists them
+  identified   it was not read before, so there was nothing to compare with
+  not indexed  no location has it
+  skipped      it was not read
+
+The last three are only counted; -v lists them.
 
 Exit status 1 if there is bit rot, or a file that cannot be read. Ctrl-C ends with a summary.`,
 		Example: "  sd verify ~/Photos\n  sd verify s3://backup --download",
@@ -102,7 +105,7 @@ func (a *app) verify(ctx context.Context, p *places, args []string, download boo
 	object := &jsonObject{w: out}
 	stop := show.start()
 	totals, failure := g.Verify(ctx, guardian.VerifyQuery{Under: scopes, Download: download, Progress: show.add}, func(f guardian.Finding) error {
-		if f.Verdict == guardian.Intact || !a.json && a.verbose == 0 && (f.Verdict == guardian.NotIndexed || f.Verdict == guardian.Skipped) {
+		if f.Verdict == guardian.Intact || !a.json && a.verbose == 0 && isUsual(f.Verdict) {
 			return nil
 		}
 		row := p.findingRow(f)
@@ -132,6 +135,11 @@ func (a *app) verify(ctx context.Context, p *places, args []string, download boo
 		return &quietError{}
 	}
 	return nil
+}
+
+// isUsual tells whether a finding is nothing to look into, so that a text only counts it.
+func isUsual(v guardian.Verdict) bool {
+	return v == guardian.Identified || v == guardian.NotIndexed || v == guardian.Skipped
 }
 
 // verifyScopes are the places of the PATHs; for a content that is the places of its copies.
