@@ -31,6 +31,7 @@ type hits struct {
 	paths  func(catalog.Place, string) (sdpath.Path, error)
 	number int32 // the block that is taken apart; -1: none
 	block  block
+	runs   []run
 	names  nameCursor
 	sizes  []int64
 	known  map[int32]string // paths of folders
@@ -69,7 +70,7 @@ func (h *hits) hit(c *candidate) (Hit, error) {
 // packed returns a file of the pack.
 func (h *hits) packed(c *candidate) (f catalog.File, err error) {
 	if h.number != c.from {
-		if h.block, err = h.pack.block(int(c.from)); err != nil {
+		if h.block, h.runs, err = h.pack.block(int(c.from), h.runs); err != nil {
 			return f, err
 		}
 		h.number, h.names, h.sizes = c.from, nameCursor{}, h.sizes[:0]

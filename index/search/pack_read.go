@@ -116,27 +116,32 @@ func (d *dirTable) read(b []byte, n int) bool {
 	d.parent = make([]int32, n)
 	d.ids = make([]catalog.FolderID, n)
 	d.times = make([]int64, n)
-	up, id, time, place := reader{b: ups}, reader{b: ids}, reader{b: times}, reader{b: places}
+	var up, id, time uint64
 	var lastID, lastTime int64
+	ui, ii, ti := 0, 0, 0
+	place := reader{b: places}
 	above := int32(-1)
 	for i := range n {
-		for range min(up.uvarint(), uint64(n)) {
+		up, ui = uvarint(ups, ui)
+		id, ii = uvarint(ids, ii)
+		time, ti = uvarint(times, ti)
+		for ; up > 0; up-- {
 			if above < 0 {
 				return false
 			}
 			above = d.parent[above]
 		}
 		d.parent[i] = above
-		above = int32(i)
-		lastID += id.signed()
-		d.ids[i] = catalog.FolderID(lastID)
-		lastTime += time.signed()
-		d.times[i] = lastTime
-		if d.parent[i] < 0 {
+		if above < 0 {
 			d.places = append(d.places, catalog.Place(place.bytes(place.uvarint())))
 		}
+		above = int32(i)
+		lastID += unzigzag(id)
+		d.ids[i] = catalog.FolderID(lastID)
+		lastTime += unzigzag(time)
+		d.times[i] = lastTime
 	}
-	return up.done() && id.done() && time.done() && place.done()
+	return ui == len(ups) && ii == len(ids) && ti == len(times) && place.done()
 }
 
 func (d *dirTable) readNames(n int, cases []byte) bool {
@@ -188,27 +193,31 @@ type block struct {
 	text, kinds, runs, cases, sizes, times []byte
 }
 
-// block takes block i apart. The first to do so compares its checksum.
-func (p *pack) block(i int) (b block, err error) {
+// block takes block i apart and returns its runs in the memory of buf. The first to do so compares
+// its checksum.
+func (p *pack) block(i int, buf []run) (b block, runs []run, err error) {
 	ref := &p.blocks[i]
 	data := p.data[ref.at : ref.at+ref.length]
-	if !ref.sound.Load() {
-		if checksum(data) != ref.sum {
-			return b, badPack(fmt.Sprintf("block %d is damaged", i))
+	seen := ref.sound.Load()
+	if seen || checksum(data) == ref.sum {
+		var ok bool
+		if b.cut(data) && b.n == ref.files {
+			runs, ok = b.readRuns(buf[:0], len(p.dirs.parent))
+		}
+		if ok && (seen || b.sound(runs)) {
+			ref.sound.Store(true)
+			return b, runs, nil
 		}
 	}
-	if !b.cut(data) || b.n != ref.files || !ref.sound.Load() && !b.sound(len(p.dirs.parent)) {
-		return b, badPack(fmt.Sprintf("block %d is damaged", i))
-	}
-	ref.sound.Store(true)
-	return b, nil
+	return b, nil, badPack(fmt.Sprintf("block %d is damaged", i))
 }
 
 // check compares all checksums that were not compared yet.
 func (p *pack) check() (err error) {
 	defer catchFault(&err)()
+	var runs []run
 	for i := range p.blocks {
-		if _, err := p.block(i); err != nil {
+		if _, runs, err = p.block(i, runs); err != nil {
 			return err
 		}
 	}
@@ -216,11 +225,8 @@ func (p *pack) check() (err error) {
 }
 
 // sound tells whether the names are where the runs say. Scans rely on it.
-func (b *block) sound(folders int) bool {
-	if len(b.text) == 0 || b.text[0] != separator {
-		return false
-	}
-	runs, ok := b.readRuns(nil, folders)
+func (b *block) sound(runs []run) bool {
+	ok := len(b.text) > 0 && b.text[0] == separator
 	for _, r := range runs {
 		names := b.text[r.from+1 : r.to+1]
 		ok = ok && names[len(names)-1] == separator && bytes.Count(names, []byte{separator}) == r.end-r.first

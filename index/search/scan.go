@@ -43,12 +43,8 @@ func (s *scan) worker(limit int, emit func(candidate) error) *worker {
 // look looks through block i.
 func (w *worker) look(i int) error {
 	var err error
-	if w.block, err = w.pack.block(i); err != nil {
+	if w.block, w.runs, err = w.pack.block(i, w.runs); err != nil {
 		return err
-	}
-	var ok bool
-	if w.runs, ok = w.block.readRuns(w.runs[:0], len(w.pack.dirs.parent)); !ok {
-		return badPack("a block's runs are damaged")
 	}
 	w.number, w.sized, w.timed = int32(i), false, false
 	w.text, w.entry = 1, 0
