@@ -192,7 +192,7 @@ func TestPlanAsksVolumes(t *testing.T) {
 // nothing goes that was not asked for.
 func TestRandomPlans(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 7))
-	for round := range 12 {
+	for round := range 8 {
 		w := newWorld(t)
 		box := w.bucket("box", nil)
 		dirs := []string{"a", "b", "c/d"}

@@ -3,6 +3,7 @@ package guardian
 import (
 	"context"
 	"errors"
+	iofs "io/fs"
 	"time"
 
 	"sd/identity"
@@ -29,6 +30,9 @@ func (v *verifier) rotten(ctx context.Context, c *catalog.Copy, r reading, expec
 		return nil
 	}
 	f.Verdict, f.Expected, f.Actual, f.Why = Rotten, expected, r.sum, sayRot(c, r.version)
+	if known, ok := v.known[rotKey{c.Place, c.Path}]; ok && known.Size == r.version.Size && known.ModTime == r.version.ModTime {
+		f.Why = "found on " + known.Found.Local().Format(time.DateTime) + ", and neither restored nor written since"
+	}
 	return v.disprove(ctx, c, f, r.version)
 }
 
@@ -50,40 +54,46 @@ func sayRot(c *catalog.Copy, now catalog.FileVersion) string {
 // disprove sees to it that a rotten file is taken for no copy, under any of its names, and
 // remembers what it held. Then it looks for a copy of that.
 func (v *verifier) disprove(ctx context.Context, c *catalog.Copy, f *Finding, now catalog.FileVersion) error {
-	err := v.guardian.library.NoteRot(ctx, library.Rot{
-		Place: c.Place, Path: c.Path, Size: now.Size, ModTime: now.ModTime, Expected: f.Expected, Actual: f.Actual,
-	})
-	if err != nil {
+	note := library.Rot{Place: c.Place, Path: c.Path, Size: now.Size, ModTime: now.ModTime, Expected: f.Expected, Actual: f.Actual}
+	if known, ok := v.known[rotKey{c.Place, c.Path}]; ok && known.Size == note.Size && known.ModTime == note.ModTime {
+		note.Found = known.Found
+	}
+	if err := v.guardian.library.NoteRot(ctx, note); err != nil {
 		return err
 	}
-	names := []catalog.Copy{*c}
-	if c.File.Content != 0 {
-		copies, err := v.guardian.catalog.Copies(ctx, c.File.Content)
-		if err != nil {
-			return err
-		}
-		for _, o := range copies {
-			if o.Place == c.Place && o.File.Version == c.File.Version && o.Path != c.Path && o.Place.Local() {
-				names = append(names, o) // a hard link
-			}
-		}
-	}
-	err = v.guardian.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		for _, n := range names {
-			if n.File.Content == 0 {
-				continue
-			}
-			if err := tx.Disprove(n.Folder, n.File.Name, n.File.FileVersion()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := v.disproveNames(ctx, c, f.Expected)
 	if err != nil {
 		return err
 	}
 	f.Good, err = v.good(ctx, f)
 	return err
+}
+
+// disproveNames takes a content from a file and its hard links, if it has that content. Once
+// it was identified anew it has that of the bytes that are there, which is true.
+func (v *verifier) disproveNames(ctx context.Context, c *catalog.Copy, expected identity.Sum) error {
+	content, err := v.guardian.catalog.ContentByKey(ctx, c.File.Content)
+	if errors.Is(err, iofs.ErrNotExist) || err == nil && content.BLAKE3 != expected {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	copies, err := v.guardian.catalog.Copies(ctx, content.Key)
+	if err != nil {
+		return err
+	}
+	return v.guardian.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		for _, o := range copies {
+			link := o.Place == c.Place && o.Place.Local() && o.File.Version == c.File.Version
+			if link || o.Place == c.Place && o.Path == c.Path {
+				if err := tx.Disprove(o.Folder, o.File.Name, o.File.FileVersion()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // good finds the best other copy of what a file held. One on this device is read first: it

@@ -136,6 +136,9 @@ func TestBitRot(t *testing.T) {
 	list, rot, _ = w.verify(VerifyQuery{Under: []Scope{w.scope("a")}})
 	want(t, "findings of the second time", list, []string{"bit rot a"})
 	want(t, "what was expected", rot[0].Expected, good.BLAKE3)
+	if !strings.HasPrefix(rot[0].Why, "found on ") {
+		t.Errorf("got %q, want when it was found", rot[0].Why)
+	}
 	r, err := w.g.Report(t.Context(), ReportQuery{Under: []Scope{w.scope("a")}})
 	w.must(err)
 	want(t, "rotten files of the report", len(r.Rotten), 1)

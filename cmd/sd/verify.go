@@ -72,7 +72,8 @@ func (p *places) findingRow(f guardian.Finding) findingRow {
 		if f.Place == catalog.DevicePlace(p.resolver.ThisDevice().ID) {
 			file := shellWord("/" + f.Path)
 			part := shellWord("/" + f.Path + ".restored")
-			row.Restore = "sd cat " + shellWord(row.Good) + " > " + part + " && mv " + part + " " + file
+			// In place, so that the file keeps its mode, its owner and its other names.
+			row.Restore = "sd cat " + shellWord(row.Good) + " > " + part + " && cp " + part + " " + file + " && rm " + part
 		}
 	}
 	return row
