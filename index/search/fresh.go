@@ -96,7 +96,7 @@ func (s *scan) name(c *candidate) string {
 	case fromFolders:
 		return s.tree.name(c.entry)
 	}
-	b, _, err := s.pack.block(int(c.from), nil)
+	b, err := s.pack.block(int(c.from))
 	if err != nil {
 		return ""
 	}

@@ -31,7 +31,6 @@ type hits struct {
 	paths  func(catalog.Place, string) (sdpath.Path, error)
 	number int32 // the block that is taken apart; -1: none
 	block  block
-	runs   []run
 	names  nameCursor
 	sizes  []int64
 	known  map[int32]string // paths of folders
@@ -70,7 +69,10 @@ func (h *hits) hit(c *candidate) (Hit, error) {
 // packed returns a file of the pack.
 func (h *hits) packed(c *candidate) (f catalog.File, err error) {
 	if h.number != c.from {
-		if h.block, h.runs, err = h.pack.block(int(c.from), h.runs); err != nil {
+		if h.block, err = h.pack.block(int(c.from)); err != nil {
+			return f, err
+		}
+		if err = h.pack.columns(int(c.from), &h.block); err != nil {
 			return f, err
 		}
 		h.number, h.names, h.sizes = c.from, nameCursor{}, h.sizes[:0]

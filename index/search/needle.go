@@ -6,6 +6,7 @@ import "bytes"
 type needle struct {
 	lit  []byte
 	rare int  // where in lit that byte is
+	next int  // and where the one is that is rarest but for it
 	few  bool // it is so rare that most of its places are hits
 	cost uint32
 }
@@ -21,6 +22,11 @@ func newNeedle(lit []byte, rarity *[256]uint32) needle {
 			n.rare = i
 		}
 	}
+	for i, c := range lit {
+		if i != n.rare && (n.next == n.rare || rarity[c] < rarity[lit[n.next]]) {
+			n.next = i
+		}
+	}
 	n.cost = rarity[lit[n.rare]]
 	n.few = n.cost < fewBytes
 	return n
@@ -34,7 +40,7 @@ func (n *needle) index(s []byte) int {
 	if !n.few {
 		return bytes.Index(s, n.lit)
 	}
-	c := n.lit[n.rare]
+	c, second := n.lit[n.rare], n.lit[n.next]
 	for at := n.rare; at < len(s); {
 		i := bytes.IndexByte(s[at:], c)
 		if i < 0 {
@@ -44,7 +50,7 @@ func (n *needle) index(s []byte) int {
 		if len(s)-start < len(n.lit) {
 			return -1
 		}
-		if string(s[start:start+len(n.lit)]) == string(n.lit) {
+		if s[start+n.next] == second && string(s[start:start+len(n.lit)]) == string(n.lit) {
 			return start
 		}
 		at += i + 1

@@ -18,17 +18,17 @@ import (
 //	header   see below; written last
 //	blocks   files, by folder and name, at most blockFiles each
 //	table    the folders: each before those in it, which come in the order of their names
-//	index    for each block its length, number of files and checksum
+//	index    for each block its length, number of files and checksums
 //
-// A block: six uint32 (number of files, lengths of text, runs, cases, sizes, times), then
+// A block: seven uint32 (number of files, lengths of text, runs, cases, kinds, sizes, times), then
 //
 //	text     the folded names, with a separator before the first and after each
-//	kinds    a byte for each file: kind | type<<5
 //	runs     for each folder: its number in the table (signed difference to the one before), how
 //	         many files of it follow, and how many bytes of text: uvarints
 //	cases    for each file whose name is not the folded one: how many others come before,
 //	         uvarint; then a byte n and n bytes, whose bits tell where a lower-case letter of
 //	         ASCII stands for its capital; or n = 0, a uvarint length and the name
+//	kinds    a byte for each file: kind | type<<5
 //	sizes    uvarints
 //	times    signed differences to the file before
 //
@@ -40,14 +40,16 @@ import (
 //	times    as above
 //	places   of each folder without a parent: a uvarint length and the catalog.Place
 //
-// The index: three uint32 for each block, and 256 uint32: how often each byte is in the texts of the
+// A block has two checksums: of what comes before kinds, which all searches read, and of the rest.
+//
+// The index: four uint32 for each block, and 256 uint32: how often each byte is in the texts of the
 // blocks, in 2^32ths of all.
 const (
 	packMagic    = "sdnames\x01"
 	headerSize   = 112
-	blockHeader  = 6 * 4
+	blockHeader  = 7 * 4
 	tableHeader  = 7 * 4
-	indexEntry   = 3 * 4
+	indexEntry   = 4 * 4
 	blockFiles   = 4096
 	blockText    = 1 << 20 // a block with so many bytes of names is ended early
 	typeShift    = 5

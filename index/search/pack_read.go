@@ -28,8 +28,9 @@ type pack struct {
 type blockRef struct {
 	at, length int64
 	files      int
-	sum        uint32
-	sound      *atomic.Bool // the checksum was compared
+	sum        uint32          // of its names
+	columns    uint32          // of the rest
+	sound      *[2]atomic.Bool // whether each was compared
 }
 
 // dirTable has the folders, each before those in it. Their numbers are those of the table.
@@ -80,14 +81,15 @@ func (p *pack) readIndex(b []byte) error {
 		return badPack("its index is damaged")
 	}
 	at, files := int64(headerSize), uint64(0)
-	sound := make([]atomic.Bool, p.header.blocks)
+	sound := make([][2]atomic.Bool, p.header.blocks)
 	for i := range sound {
 		r := blockRef{
-			at:     at,
-			length: int64(binary.LittleEndian.Uint32(b)),
-			files:  int(binary.LittleEndian.Uint32(b[4:])),
-			sum:    binary.LittleEndian.Uint32(b[8:]),
-			sound:  &sound[i],
+			at:      at,
+			length:  int64(binary.LittleEndian.Uint32(b)),
+			files:   int(binary.LittleEndian.Uint32(b[4:])),
+			sum:     binary.LittleEndian.Uint32(b[8:]),
+			columns: binary.LittleEndian.Uint32(b[12:]),
+			sound:   &sound[i],
 		}
 		b = b[indexEntry:]
 		at += r.length
@@ -190,34 +192,49 @@ func (d *dirTable) name(i int32) string {
 // block is one block, taken apart. It aliases the pack.
 type block struct {
 	n                                      int
-	text, kinds, runs, cases, sizes, times []byte
+	text, runs, cases, kinds, sizes, times []byte
 }
 
-// block takes block i apart and returns its runs in the memory of buf. The first to do so compares
-// its checksum.
-func (p *pack) block(i int, buf []run) (b block, runs []run, err error) {
+// block takes block i apart. The first to do so compares the checksum of its names. Who needs its
+// kinds, sizes or times calls columns before.
+func (p *pack) block(i int) (b block, err error) {
 	ref := &p.blocks[i]
 	data := p.data[ref.at : ref.at+ref.length]
-	seen := ref.sound.Load()
-	if seen || checksum(data) == ref.sum {
-		var ok bool
-		if b.cut(data) && b.n == ref.files {
-			runs, ok = b.readRuns(buf[:0], len(p.dirs.parent))
-		}
-		if ok && (seen || b.sound(runs)) {
-			ref.sound.Store(true)
-			return b, runs, nil
-		}
+	ok := b.cut(data) && b.n == ref.files
+	if ok && !ref.sound[0].Load() {
+		ok = checksum(data[:len(data)-len(b.kinds)-len(b.sizes)-len(b.times)]) == ref.sum && b.sound(len(p.dirs.parent))
+		ref.sound[0].Store(ok)
 	}
-	return b, nil, badPack(fmt.Sprintf("block %d is damaged", i))
+	if !ok {
+		return b, p.damaged(i)
+	}
+	return b, nil
 }
+
+// columns compares the checksum of all but the names of block i, unless that was done.
+func (p *pack) columns(i int, b *block) error {
+	ref := &p.blocks[i]
+	if ref.sound[1].Load() {
+		return nil
+	}
+	if update(update(checksum(b.kinds), b.sizes), b.times) != ref.columns {
+		return p.damaged(i)
+	}
+	ref.sound[1].Store(true)
+	return nil
+}
+
+func (p *pack) damaged(i int) error { return badPack(fmt.Sprintf("block %d is damaged", i)) }
 
 // check compares all checksums that were not compared yet.
 func (p *pack) check() (err error) {
 	defer catchFault(&err)()
-	var runs []run
 	for i := range p.blocks {
-		if _, runs, err = p.block(i, runs); err != nil {
+		b, err := p.block(i)
+		if err == nil {
+			err = p.columns(i, &b)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -225,36 +242,20 @@ func (p *pack) check() (err error) {
 }
 
 // sound tells whether the names are where the runs say. Scans rely on it.
-func (b *block) sound(runs []run) bool {
-	ok := len(b.text) > 0 && b.text[0] == separator
+func (b *block) sound(folders int) bool {
+	var few [512]run // most blocks have no more
+	runs, ok := b.readRuns(few[:0], folders)
 	for _, r := range runs {
 		names := b.text[r.from+1 : r.to+1]
 		ok = ok && names[len(names)-1] == separator && bytes.Count(names, []byte{separator}) == r.end-r.first
 	}
-	return ok
+	return ok && b.text[0] == separator
 }
 
-// cut takes a block apart. The kinds have a byte for each file, so their length is not told.
-func (b *block) cut(data []byte) bool {
-	if len(data) < blockHeader {
-		return false
-	}
-	b.n = int(binary.LittleEndian.Uint32(data))
-	body := data[blockHeader:]
-	for i, f := range []*[]byte{&b.text, &b.kinds, &b.runs, &b.cases, &b.sizes, &b.times} {
-		length := uint64(b.n)
-		switch {
-		case i == 0:
-			length = uint64(binary.LittleEndian.Uint32(data[4:]))
-		case i > 1:
-			length = uint64(binary.LittleEndian.Uint32(data[4*i:]))
-		}
-		if length > uint64(len(body)) {
-			return false
-		}
-		*f, body = body[:length:length], body[length:]
-	}
-	return len(body) == 0 && b.n > 0 && b.n <= blockFiles
+// cut takes a block apart.
+func (b *block) cut(data []byte) (ok bool) {
+	b.n, ok = cut(data, &b.text, &b.runs, &b.cases, &b.kinds, &b.sizes, &b.times)
+	return ok && b.n > 0 && b.n <= blockFiles && len(b.kinds) == b.n && len(b.text) > 0
 }
 
 // run is the files of one folder in a block.

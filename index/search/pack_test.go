@@ -136,9 +136,14 @@ func resum(data []byte) {
 	index := part(&h.index)
 	at := uint64(headerSize)
 	for i := 0; i+indexEntry <= len(index)-4*256; i += indexEntry {
-		b := section{at: at, length: uint64(binary.LittleEndian.Uint32(index[i:]))}
-		binary.LittleEndian.PutUint32(index[i+8:], checksum(part(&b)))
-		at += b.length
+		s := section{at: at, length: uint64(binary.LittleEndian.Uint32(index[i:]))}
+		at += s.length
+		var b block
+		if data := part(&s); b.cut(data) {
+			rest := append(append(slices.Clone(b.kinds), b.sizes...), b.times...)
+			binary.LittleEndian.PutUint32(index[i+8:], checksum(data[:len(data)-len(rest)]))
+			binary.LittleEndian.PutUint32(index[i+12:], checksum(rest))
+		}
 	}
 	h.index.sum, h.table.sum = checksum(index), checksum(part(&h.table))
 	copy(data, h.encode())

@@ -239,11 +239,12 @@ func (p *packWriter) writeBlock() error {
 	for _, c := range b.text {
 		p.bytes[c]++
 	}
-	length, sum, err := p.writeParts(b.n, []int{0, 2, 3, 4, 5}, b.text, b.kinds, b.runs, b.cases, b.sizes, b.times)
+	length, sum, err := p.writeParts(b.n, [][]byte{b.text, b.runs, b.cases}, b.kinds, b.sizes, b.times)
 	if err != nil {
 		return err
 	}
-	for _, n := range []uint32{length, uint32(b.n), sum} {
+	columns := update(update(checksum(b.kinds), b.sizes), b.times)
+	for _, n := range []uint32{length, uint32(b.n), sum, columns} {
 		p.index = binary.LittleEndian.AppendUint32(p.index, n)
 	}
 	p.head.blocks++
@@ -251,15 +252,18 @@ func (p *packWriter) writeBlock() error {
 	return nil
 }
 
-// writeParts writes n, the lengths of those parts that are in told, and all parts.
-func (p *packWriter) writeParts(n int, told []int, parts ...[]byte) (length, sum uint32, err error) {
+// writeParts writes n, the lengths of all parts, and them. sum is without those of rest.
+func (p *packWriter) writeParts(n int, parts [][]byte, rest ...[]byte) (length, sum uint32, err error) {
 	head := binary.LittleEndian.AppendUint32(nil, uint32(n))
-	for _, i := range told {
-		head = binary.LittleEndian.AppendUint32(head, uint32(len(parts[i])))
+	all := append(parts[:len(parts):len(parts)], rest...)
+	for _, part := range all {
+		head = binary.LittleEndian.AppendUint32(head, uint32(len(part)))
 	}
-	for _, part := range append([][]byte{head}, parts...) {
+	for i, part := range append([][]byte{head}, all...) {
 		length += uint32(len(part))
-		sum = update(sum, part)
+		if i <= len(parts) {
+			sum = update(sum, part)
+		}
 		if err := p.write(part); err != nil {
 			return 0, 0, err
 		}
@@ -301,7 +305,7 @@ func (p *packWriter) writeTable() error {
 	}
 	p.head.folders = uint64(len(p.order))
 	p.head.table.at = p.at
-	length, sum, err := p.writeParts(len(p.order), []int{0, 1, 2, 3, 4, 5}, text, cases, ups, ids, times, places)
+	length, sum, err := p.writeParts(len(p.order), [][]byte{text, cases, ups, ids, times, places})
 	p.head.table.length, p.head.table.sum = uint64(length), sum
 	return err
 }

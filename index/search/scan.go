@@ -14,6 +14,7 @@ type scan struct {
 	overlay *overlay
 	pack    *pack
 	bits    []uint64 // of each folder
+	alike   bool     // all folders have the same, and no marks
 }
 
 // worker looks through blocks. It is for one goroutine.
@@ -43,38 +44,57 @@ func (s *scan) worker(limit int, emit func(candidate) error) *worker {
 // look looks through block i.
 func (w *worker) look(i int) error {
 	var err error
-	if w.block, w.runs, err = w.pack.block(i, w.runs); err != nil {
+	if w.block, err = w.pack.block(i); err != nil {
 		return err
 	}
-	w.number, w.sized, w.timed = int32(i), false, false
+	w.number, w.sized, w.timed, w.runs = int32(i), false, false, w.runs[:0]
+	if w.m.kinds != 0 {
+		if err := w.pack.columns(i, &w.block); err != nil {
+			return err
+		}
+	}
 	w.text, w.entry = 1, 0
 	w.names = nameCursor{}
-	for i := 0; i < len(w.runs); {
+	if w.alike {
+		w.part(&run{end: w.block.n, to: len(w.block.text) - 1}, w.bits[0], 0)
+		return w.err
+	}
+	w.loadRuns()
+	for i := 0; i < len(w.runs) && w.err == nil; {
 		r := w.runs[i]
-		bits, mark := w.bits[r.folder], w.tree.mark(r.folder)
+		bits, mark := w.bits[r.folder], w.tree.mark(r.folder)&(markAll|markSome)
 		for i++; i < len(w.runs); i++ { // what is alike is looked through at once
 			next := &w.runs[i]
-			if w.bits[next.folder] != bits || w.tree.mark(next.folder)&(markAll|markSome) != mark&(markAll|markSome) {
+			if w.bits[next.folder] != bits || w.tree.mark(next.folder)&(markAll|markSome) != mark {
 				break
 			}
 			r.end, r.to = next.end, next.to
 		}
-		if mark&markAll != 0 {
-			continue
-		}
-		p := w.plans[bits]
-		if p == nil {
-			p = w.m.plan(bits, &w.pack.rarity)
-			w.plans[bits] = p
-		}
-		if !p.none {
-			w.run(p, &r, mark&markSome != 0)
-		}
-		if w.err != nil {
-			return w.err
-		}
+		w.part(&r, bits, mark)
 	}
-	return nil
+	return w.err
+}
+
+// part looks through the files of folders that have the same bits and marks.
+func (w *worker) part(r *run, bits uint64, mark mark) {
+	if mark&markAll != 0 {
+		return
+	}
+	p := w.plans[bits]
+	if p == nil {
+		p = w.m.plan(bits, &w.pack.rarity)
+		w.plans[bits] = p
+	}
+	if !p.none {
+		w.run(p, r, mark&markSome != 0)
+	}
+}
+
+func (w *worker) loadRuns() {
+	var ok bool
+	if w.runs, ok = w.block.readRuns(w.runs[:0], len(w.pack.dirs.parent)); !ok && w.err == nil {
+		w.err = badPack("a block's runs are damaged")
+	}
 }
 
 // run looks through the names of r. some says that some of them do not hold any more.
@@ -137,31 +157,38 @@ func around(text []byte, at int) (start, end int) {
 // tell otherwise: then they need not all be looked at.
 func (w *worker) runByPath(p *plan, r *run) {
 	w.matches += int64(r.end - r.first)
-	text := w.block.text[:r.to+1]
-	for at := r.from; ; {
-		i := p.needle.index(text[at:])
-		if i < 0 {
-			break
+	m, text := w.m, w.block.text[:r.to+1]
+	at := r.from
+	if p.needle.few { // until none has a chance any more that has the words only in its path
+		for at < len(text)-1 && w.top.worst() >= keyOf(RankPath, nil) {
+			at = w.offerNext(text, at)
 		}
-		at += i
-		start, end := around(text, at)
-		if name := text[start:end]; w.hopeful(name) {
-			if rank := w.m.rank(name); rank != RankPath {
-				w.offer(rank, start, end)
+		for at < len(text)-1 {
+			i := p.needle.index(text[at:])
+			if i < 0 {
+				return
 			}
+			start, end := around(text, at+i)
+			if name := text[start:end]; w.hopeful(name) {
+				w.offer(m.rank(name), start, end)
+			}
+			at = end
 		}
-		at = end
+		return
 	}
-	for at := r.from + 1; at < len(text); {
-		if w.top.worst() < keyOf(RankPath, nil) {
-			return
-		}
-		end := at + bytes.IndexByte(text[at:], separator)
-		if name := text[at:end]; keyOf(RankPath, name) <= w.top.worst() && w.m.rank(name) == RankPath {
-			w.offer(RankPath, at, end)
-		}
-		at = end + 1
+	for at < len(text)-1 {
+		at = w.offerNext(text, at)
 	}
+}
+
+// offerNext offers the name behind the separator at, and returns where it ends.
+func (w *worker) offerNext(text []byte, at int) (end int) {
+	start := at + 1
+	end = start + bytes.IndexByte(text[start:], separator)
+	if name := text[start:end]; w.hopeful(name) || keyOf(RankPath, name) <= w.top.worst() {
+		w.offer(w.m.rank(name), start, end)
+	}
+	return end
 }
 
 // consider looks at one name.
@@ -226,15 +253,18 @@ func (w *worker) kind(entry int) catalog.Kind {
 }
 
 func (w *worker) folder(entry int) int32 {
+	if len(w.runs) == 0 {
+		if w.loadRuns(); w.err != nil {
+			return 0
+		}
+	}
 	return w.runs[sort.Search(len(w.runs), func(i int) bool { return w.runs[i].end > entry })].folder
 }
 
 func (w *worker) size(entry int) int64 {
 	if !w.sized {
 		w.sizes, w.sized = grown(w.sizes, w.block.n), true
-		if !w.block.readSizes(w.sizes) {
-			w.err = badPack("a block's sizes are damaged")
-		}
+		w.must(w.block.readSizes(w.sizes))
 	}
 	return w.sizes[entry]
 }
@@ -242,11 +272,20 @@ func (w *worker) size(entry int) int64 {
 func (w *worker) time(entry int) int64 {
 	if !w.timed {
 		w.times, w.timed = grown(w.times, w.block.n), true
-		if !w.block.readTimes(w.times) {
-			w.err = badPack("a block's times are damaged")
-		}
+		w.must(w.block.readTimes(w.times))
 	}
 	return w.times[entry]
+}
+
+// must compares the checksum of what was just read, if that was not done, and notes an error.
+func (w *worker) must(ok bool) {
+	err := w.pack.columns(int(w.number), &w.block)
+	if err == nil && !ok {
+		err = w.pack.damaged(int(w.number))
+	}
+	if err != nil && w.err == nil {
+		w.err = err
+	}
 }
 
 func grown(s []int64, n int) []int64 {

@@ -124,7 +124,7 @@ func (s *Searcher) once(ctx context.Context, q Query, m *matcher, in []catalog.F
 	}
 	defer s.bits.Put(buf)
 	*buf = st.tree.bits(m, s.tops(m, st.tree, q.In), st.tree.numbers(in), *buf)
-	sc.bits = *buf
+	sc.setBits(*buf)
 	h := sc.hits(s.resolver.URI)
 	give := func(hit Hit) error {
 		if err := ctx.Err(); err != nil {
@@ -161,6 +161,14 @@ func (s *Searcher) once(ctx context.Context, q Query, m *matcher, in []catalog.F
 		}
 	}
 	return stats, given, err
+}
+
+// setBits takes the bits of all folders.
+func (s *scan) setBits(bits []uint64) {
+	s.bits, s.alike = bits, s.tree.marks == nil && len(bits) > 0
+	for i := 1; i < len(bits) && s.alike; i++ {
+		s.alike = bits[i] == bits[0]
+	}
 }
 
 // tops returns the bits of the tops of all places. A place that has no URI has none.

@@ -82,7 +82,7 @@ func scanOf(t testing.TB, p *pack, q Query) *scan {
 			tops[i] |= m.paths[k].start()
 		}
 	}
-	s.bits = s.tree.bits(m, tops, nil, benchBits)
+	s.setBits(s.tree.bits(m, tops, nil, benchBits))
 	benchBits = s.bits
 	return s
 }
