@@ -108,7 +108,7 @@ func (i *identifier) one(ctx context.Context, p *place) {
 	switch {
 	case err == nil:
 		p.identified("")
-	case ended(ctx, err):
+	case ctx.Err() != nil:
 		return
 	default:
 		p.identified(err.Error())
