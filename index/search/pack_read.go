@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -112,22 +113,28 @@ func (p *pack) readIndex(b []byte) error {
 func (d *dirTable) read(b []byte, n int) bool {
 	var cases, ups, ids, times, places []byte
 	have, ok := cut(b, &d.text, &cases, &ups, &ids, &times, &places)
-	if !ok || have != n || n >= len(d.text) || !d.readNames(n, cases) {
+	if !ok || have != n || n >= len(d.text) {
 		return false
 	}
+	var wait sync.WaitGroup
+	var named, timed bool
+	wait.Go(func() { named = d.readNames(n, cases) })
+	wait.Go(func() {
+		d.times, d.ids = make([]int64, n), make([]catalog.FolderID, n)
+		timed = readSigned(d.times, times) && readSigned(d.ids, ids)
+	})
+	placed := d.readParents(n, ups, places)
+	wait.Wait()
+	return named && timed && placed
+}
+
+func (d *dirTable) readParents(n int, ups, places []byte) bool {
 	d.parent = make([]int32, n)
-	d.ids = make([]catalog.FolderID, n)
-	d.times = make([]int64, n)
-	var up, id, time uint64
-	var lastID, lastTime int64
-	ui, ii, ti := 0, 0, 0
 	place := reader{b: places}
-	above := int32(-1)
-	for i := range n {
-		up, ui = uvarint(ups, ui)
-		id, ii = uvarint(ids, ii)
-		time, ti = uvarint(times, ti)
-		for ; up > 0; up-- {
+	above, at := int32(-1), 0
+	for i := range d.parent {
+		var up uint64
+		for up, at = uvarint(ups, at); up > 0; up-- {
 			if above < 0 {
 				return false
 			}
@@ -138,12 +145,8 @@ func (d *dirTable) read(b []byte, n int) bool {
 			d.places = append(d.places, catalog.Place(place.bytes(place.uvarint())))
 		}
 		above = int32(i)
-		lastID += unzigzag(id)
-		d.ids[i] = catalog.FolderID(lastID)
-		lastTime += unzigzag(time)
-		d.times[i] = lastTime
 	}
-	return ui == len(ups) && ii == len(ids) && ti == len(times) && place.done()
+	return at == len(ups) && place.done()
 }
 
 func (d *dirTable) readNames(n int, cases []byte) bool {
@@ -288,18 +291,21 @@ func (b *block) readRuns(list []run, folders int) ([]run, bool) {
 func (b *block) readSizes(dst []int64) bool { return readAll(dst, b.sizes) }
 
 // readTimes sets dst to the times of as many files.
-func (b *block) readTimes(dst []int64) bool {
-	ok := readAll(dst, b.times)
-	last := int64(0)
+func (b *block) readTimes(dst []int64) bool { return readSigned(dst, b.times) }
+
+// readSigned sets dst to numbers of which b has the signed differences.
+func readSigned[T ~int64](dst []T, b []byte) bool {
+	ok := readAll(dst, b)
+	last := T(0)
 	for i, n := range dst {
-		last += unzigzag(uint64(n))
+		last += T(unzigzag(uint64(n)))
 		dst[i] = last
 	}
 	return ok
 }
 
 // readAll sets dst to the uvarints that b begins with.
-func readAll(dst []int64, b []byte) bool {
+func readAll[T ~int64](dst []T, b []byte) bool {
 	i := 0
 	for k := range dst {
 		var n uint64
@@ -315,7 +321,7 @@ func readAll(dst []int64, b []byte) bool {
 			}
 			n |= uint64(c&0x7f) << shift
 		}
-		dst[k] = int64(n)
+		dst[k] = T(n)
 	}
 	return true
 }
