@@ -37,6 +37,8 @@ func TestKindOf(t *testing.T) {
 		{"syslog.log.1", KindText},
 		{"x.264", KindVideo},
 		{"part.stl", KindModel},
+		{"teapot.3ds", KindModel},
+		{"photo.xmp", KindData},
 		{"id_ed25519", KindKey},
 		{"server.pem", KindKey},
 		{"", KindUnknown},
