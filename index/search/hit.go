@@ -1,6 +1,8 @@
 package search
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -64,6 +66,25 @@ func (h *hits) hit(c *candidate) (Hit, error) {
 	var err error
 	hit.Path, err = h.paths(h.tree.places[top], dir+hit.File.Name)
 	return hit, err
+}
+
+// inOrder makes the Hits of list. It goes through the blocks in their order, for that is quicker.
+func (h *hits) inOrder(list []candidate) ([]Hit, error) {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(list[a].from, list[b].from), cmp.Compare(list[a].entry, list[b].entry))
+	})
+	found := make([]Hit, len(list))
+	for _, i := range order {
+		var err error
+		if found[i], err = h.hit(&list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // packed returns a file of the pack.

@@ -154,11 +154,12 @@ func (s *Searcher) once(ctx context.Context, q Query, m *matcher, in []catalog.F
 	}
 	best, matches, err := sc.best(ctx, q.Limit)
 	stats.Matches = matches
-	for i := 0; i < len(best) && err == nil; i++ {
-		var hit Hit
-		if hit, err = h.hit(&best[i]); err == nil {
-			err = give(hit)
-		}
+	if err != nil {
+		return stats, false, err
+	}
+	list, err := h.inOrder(best)
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = give(list[i])
 	}
 	return stats, given, err
 }
