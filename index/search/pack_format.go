@@ -164,8 +164,6 @@ func (r *reader) uvarint() uint64 {
 	return n
 }
 
-func (r *reader) signed() int64 { return unzigzag(r.uvarint()) }
-
 func unzigzag(n uint64) int64 { return int64(n>>1) ^ -int64(n&1) }
 
 // uvarint returns the number at b[i:] and where the next begins. Where there is none that is
