@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -53,6 +54,7 @@ func BenchmarkScan(b *testing.B) {
 	for _, again := range []bool{false, true} {
 		b.Run(map[bool]string{false: "first", true: "again"}[again], func(b *testing.B) {
 			var files int64
+			var cpu time.Duration
 			for b.Loop() {
 				b.StopTimer()
 				w := openWorld(b, b.TempDir(), dir, nil)
@@ -60,18 +62,43 @@ func BenchmarkScan(b *testing.B) {
 				if again {
 					w.scan(loc)
 				}
+				before := cpuTime()
 				b.StartTimer()
 				r, err := w.x.Scan(b.Context(), loc, index.Control{})
 				if err != nil || r.Files != int64(n) {
 					b.Fatal(r, err)
 				}
 				files += r.Files
+				cpu += cpuTime() - before
 			}
 			b.ReportMetric(float64(files)/b.Elapsed().Seconds(), "files/s")
-			var u unix.Rusage
-			if unix.Getrusage(unix.RUSAGE_SELF, &u) == nil {
-				b.ReportMetric(float64(u.Maxrss)/1024, "MiB-peak")
-			}
+			b.ReportMetric(float64(cpu.Microseconds())/float64(files), "cpu-us/file")
+			b.ReportMetric(float64(usage().Maxrss)/1024, "MiB-peak")
 		})
+	}
+}
+
+func usage() (u unix.Rusage) {
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u) // which cannot fail
+	return u
+}
+
+// cpuTime is what this process has used of the processors.
+func cpuTime() time.Duration {
+	u := usage()
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkScanFolder measures what a watcher waits for when one file has changed.
+func BenchmarkScanFolder(b *testing.B) {
+	w := openWorld(b, b.TempDir(), b.TempDir(), nil)
+	grow(b, w.dir, 2000)
+	loc := w.add("", library.Rules{})
+	w.scan(loc)
+	for i := 0; b.Loop(); i++ {
+		w.write("part 0001/album 01/new", fmt.Sprint(i))
+		if _, err := w.x.ScanFolder(b.Context(), loc, w.path("part 0001/album 01"), false); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"sd/library"
 	"sd/library/catalog"
+	"sd/resolver"
 )
 
 // local scans folders of this device.
@@ -40,17 +41,20 @@ func (p *pass) openLocal(ctx context.Context) (scanner, error) {
 	case err != nil:
 		return nil, fmt.Errorf("location %q: %s: %w", p.loc.Name, path, bare(err))
 	}
-	if err := p.checkRoot(real); err != nil {
+	if p.locals, err = p.x.resolver.Locals(); err == nil {
+		err = p.checkRoot(real)
+	}
+	if err != nil {
 		closeFD(fd)
 		return nil, err
 	}
 	p.rules = newRules(p.loc, true)
-	if p.neighbours, err = p.x.neighbours(ctx, p.loc); err != nil {
+	if p.neighbours, err = p.findNeighbours(ctx); err != nil {
 		closeFD(fd)
 		return nil, err
 	}
 	w := &walker{
-		rules: p.rules, mounts: newMounts(p.x.resolver, real), tree: newTree(fd), steer: p.steer,
+		rules: p.rules, mounts: newMounts(p.x.resolver, p.locals, real), tree: newTree(fd), steer: p.steer,
 		free: &sync.Pool{}, keep: len(p.neighbours.covers) > 0,
 	}
 	return &local{pass: p, walker: w, fd: fd}, nil
@@ -60,10 +64,8 @@ func (s *local) close() { closeFD(s.fd) }
 
 // checkRoot tells the file system of the location's root from the one that was there before.
 func (p *pass) checkRoot(real string) error {
-	root, pseudo, err := p.x.fileSystem(real)
+	root, pseudo := fileSystem(p.locals, real)
 	switch {
-	case err != nil:
-		return err
 	case pseudo:
 		return fmt.Errorf("location %q: %s holds no files of yours but what the system shows there", p.loc.Name, real)
 	case p.loc.Root != "" && root != "" && root != p.loc.Root:
@@ -75,21 +77,18 @@ func (p *pass) checkRoot(real string) error {
 }
 
 // fileSystem tells the file system that a path is on from all others; "" is not known.
-func (x *Indexer) fileSystem(path string) (id string, pseudo bool, err error) {
-	locals, err := x.resolver.Locals()
-	if err != nil {
-		return "", false, err
-	}
+func fileSystem(locals *resolver.Locals, path string) (id string, pseudo bool) {
 	v, pseudo := locals.At(path)
 	if v == nil {
-		return "", pseudo, nil
+		return "", pseudo
 	}
-	return v.Fingerprint, pseudo, nil
+	return v.Fingerprint, pseudo
 }
 
-// neighbours finds the locations that lie in loc or around it.
-func (x *Indexer) neighbours(ctx context.Context, loc library.Location) (n neighbours, err error) {
-	all, err := x.lib.Locations(ctx)
+// findNeighbours finds the locations that lie in this one or around it.
+func (p *pass) findNeighbours(ctx context.Context) (n neighbours, err error) {
+	loc := p.loc
+	all, err := p.x.lib.Locations(ctx)
 	if err != nil {
 		return n, err
 	}
@@ -98,31 +97,31 @@ func (x *Indexer) neighbours(ctx context.Context, loc library.Location) (n neigh
 		if o.ID == loc.ID || !inside && !o.Holds(loc.Place, loc.Path) {
 			continue
 		}
-		n.covers = append(n.covers, covers{o, func(path string, folder bool) bool { return x.covers(o, path, folder) }})
+		n.covers = append(n.covers, covers{o, func(path string, folder bool) bool { return p.x.covers(o, path, folder) }})
 		if inside && o.Path != loc.Path {
 			if n.inner == nil {
 				n.inner = &inner{}
 			}
-			n.inner.add(strings.TrimPrefix(o.Path[len(loc.Path):], "/"), x.lost(o))
+			n.inner.add(strings.TrimPrefix(o.Path[len(loc.Path):], "/"), p.lost(o))
 		}
 	}
 	return n, nil
 }
 
 // lost tells whether the root of a location of this device is not the one that was scanned.
-func (x *Indexer) lost(loc library.Location) bool {
-	if loc.Root == "" || !loc.Place.Local() {
+func (p *pass) lost(loc library.Location) bool {
+	if loc.Root == "" || p.locals == nil {
 		return false
 	}
 	path := localPath(loc.Path)
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	root, _, err := x.fileSystem(path)
-	return err == nil && root != "" && root != loc.Root
+	root, _ := fileSystem(p.locals, path)
+	return root != "" && root != loc.Root
 }
 
-// root returns the folder of the location's root.
+// rootFolder returns the folder of the location's root.
 func (s *local) rootFolder() *folder {
 	if s.top == nil {
 		s.top = &folder{target: target{row: s.pass.top}, ignores: nil, inner: s.neighbours.inner, fd: -1}

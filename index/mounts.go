@@ -10,6 +10,7 @@ import (
 // systems and mounts of sd, which may be this very process's or a dead one's.
 type mounts struct {
 	resolver *resolver.Resolver
+	locals   *resolver.Locals              // the mount table when the scan began
 	root     string                        // the location's real path: mount points have no links in them
 	points   map[[2]uint64]map[string]bool // by device and inode of the folder above
 }
@@ -25,9 +26,11 @@ func (m *mounts) hides(f *folder, r *rules) bool {
 			return true
 		}
 	}
-	locals, err := m.resolver.Locals()
-	if err != nil {
-		return false
+	locals := m.locals
+	if f.up.id != (statID{}) { // the scan has come to another file system, maybe a new one
+		if now, err := m.resolver.Locals(); err == nil {
+			locals = now
+		}
 	}
 	_, pseudo := locals.At(filepath.Join(m.root, string(f.path(nil))))
 	return pseudo

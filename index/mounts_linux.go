@@ -12,13 +12,9 @@ import (
 	"sd/resolver"
 )
 
-// newMounts reads the mount table.
-func newMounts(r *resolver.Resolver, root string) *mounts {
-	m := &mounts{resolver: r, root: root, points: map[[2]uint64]map[string]bool{}}
-	locals, err := r.Locals()
-	if err != nil {
-		return m
-	}
+// newMounts finds the mount points that are not to be touched.
+func newMounts(r *resolver.Resolver, locals *resolver.Locals, root string) *mounts {
+	m := &mounts{resolver: r, locals: locals, root: root, points: map[[2]uint64]map[string]bool{}}
 	for _, point := range mountPoints() {
 		_, pseudo := locals.At(point)
 		if !pseudo || point == "/" {

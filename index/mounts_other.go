@@ -5,6 +5,6 @@ package index
 import "sd/resolver"
 
 // newMounts knows no places beforehand: a mount is noticed when it is come to.
-func newMounts(r *resolver.Resolver, root string) *mounts {
-	return &mounts{resolver: r, root: root}
+func newMounts(r *resolver.Resolver, locals *resolver.Locals, root string) *mounts {
+	return &mounts{resolver: r, locals: locals, root: root}
 }

@@ -47,7 +47,7 @@ type recorder struct {
 	rows    int
 	since   time.Time // of the first pending change
 
-	added, changed, removed int64
+	removed int64 // files that went with their folders, since somebody asked
 }
 
 // add takes a change, and writes when there are enough.

@@ -11,6 +11,7 @@ import (
 
 	"sd/library"
 	"sd/library/catalog"
+	"sd/resolver"
 )
 
 // Scan makes the catalog equal to the whole location. What it finds is written in batches
@@ -49,6 +50,7 @@ type pass struct {
 	neighbours neighbours
 	top        catalog.FolderID // of the location; 0: none yet
 	root       string           // for Location.Root
+	locals     *resolver.Locals // the mount table; nil: of a cloud volume
 	recorder   *recorder
 }
 
