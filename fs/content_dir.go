@@ -11,8 +11,13 @@ import (
 	"sd/library/catalog"
 )
 
-// contentPage is how many contents are read from the catalog at a time.
-const contentPage = 1000
+const (
+	// contentPage is how many contents are read from the catalog at a time.
+	contentPage = 4096
+	// describedContents of a listing come with their attributes. These cost a look for copies
+	// each, and the kernel and we keep each content that is described.
+	describedContents = 1024
+)
 
 // contentDirStream lists content/ in the order of the catalog's keys, a page at a time. The
 // offset of an entry is its key, after those of "." and "..": so a listing goes on where it
@@ -80,10 +85,9 @@ func (s *contentDirStream) turn(ctx context.Context) syscall.Errno {
 	return 0
 }
 
-// Lookup describes the entry that Readdirent gave last. Those after the first
-// describedEntries are given by name alone: the kernel and we keep each that is described.
+// Lookup describes the entry that Readdirent gave last, or lets it be given by name alone.
 func (s *contentDirStream) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	if s.given > describedEntries {
+	if s.given > describedContents {
 		return nil, syscall.EAGAIN
 	}
 	if s.last.Key == 0 || s.last.ID().String() != name {

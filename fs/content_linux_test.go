@@ -137,11 +137,15 @@ func wantNoChange(t *testing.T, dir, name string) {
 
 func TestContentsAreListedInPages(t *testing.T) {
 	m, x := contentMount(t, mounttest.Options{})
-	const many = 2500
+	const many = 5500
 	add := func(from, to int) {
 		err := x.lib.Catalog().Update(t.Context(), func(tx *catalog.Tx) error {
-			folder, err := tx.MakePath(x.here, "nowhere")
+			var folder catalog.FolderID
+			var err error
 			for i := from; err == nil && i < to; i++ {
+				if folder, err = tx.MakePath(x.here, fmt.Sprint("nowhere/", i/20)); err != nil {
+					break
+				}
 				f := catalog.File{Name: fmt.Sprint(i), Size: 1, ModTime: 1, Version: "v"}
 				var sum identity.Sum
 				sum[0], sum[1], sum[31] = byte(i), byte(i>>8), 1
