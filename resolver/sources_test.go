@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -289,4 +290,25 @@ func TestNearby(t *testing.T) {
 			t.Errorf("nearby(%q) = %t, want %t", endpoint, got, want)
 		}
 	}
+}
+
+func TestFilesOfAServerThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Source{network: true, Name: "/mnt/nas/a"}
+		release := make(chan struct{})
+		hang := func() error { <-release; return nil }
+		began := time.Now()
+		if err := s.patiently(t.Context(), hang); !errors.Is(err, backends.ErrOffline) || time.Since(began) != unanswered {
+			t.Errorf("a server that hangs: %v after %v, want ErrOffline after %v", err, time.Since(began), unanswered)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.patiently(ctx, hang); !errors.Is(err, context.Canceled) {
+			t.Errorf("an interrupted caller: %v", err)
+		}
+		close(release)
+		if err := s.patiently(t.Context(), hang); err != nil {
+			t.Errorf("a server that answers: %v", err)
+		}
+	})
 }
