@@ -3,6 +3,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"strings"
 	"time"
 
@@ -49,6 +50,9 @@ type QueryError struct {
 }
 
 func (e *QueryError) Error() string { return fmt.Sprintf("query %q: %s", e.Text, e.Why) }
+
+// Is makes it fs.ErrInvalid.
+func (e *QueryError) Is(target error) bool { return target == iofs.ErrInvalid }
 
 // term is one piece of a query's text. Its text is folded; patterns still have their
 // special characters and backslashes, the others have none.
