@@ -104,14 +104,16 @@ var gitNames = []string{
 // What patterns leave out is what Git leaves out.
 func TestGitIgnore(t *testing.T) {
 	w := newGitWorld(t, gitNames)
-	for _, text := range []string{
+	for i, text := range []string{
 		"", "a", "/a", "a/", "b/", "/b/c", "b/c/", "foo*", "*.txt", "*.[oa]", "!foo.txt\nfoo*", "foo*\n!foo.txt", "*\n!*/\n!foo", "**/a", "b/**", "b/**/a", "**/c/**",
 		"deep/**/a", "deep/*/a", "deep/*/*/*/*/a", "a**", "**a", "d**p/a", "b/c**", "# a\n\\#h", "\\!n", "!n", "z\\ ", "z ", "trail\\ ", "trail  ", "back\\\\slash", "back\\slash",
 		"\\[a\\]", "[[]a]", "[[:upper:]]", "[[:alpha:]]/b", "[!a]", "[^a-z]", "[]]", "[]-]", "[a-]", "[", "[a", "[[:nope:]]", "[[:alpha:", "?", "??", "/*", "/*/", "*/a", "/**/a", "**", "/**", "a/**/", "\xff*", "[\xff]*", "ü", "?/ö", "??/ö",
 		"\ufeffa", "a\r\nb\r\n", "a \r\n", "*/\n!b/\nfoo", "b\n!b/c/a", "/", "//", "/a/", "/ /", "!", "!/", "bar/foo/", "bar/foo/*", "foo/*", "/foo/**", "**/foo/**", "*o*o*", "\\", "a\\", "f\\oo", "***", "b/***/a", "/***/a", "f[n-p]o", "f[!x]o", "a\\*", "[\\a]", "d+1", "A/b", "[A-z]", "deep/1/2\ndeep/1/2/3/", "x?y", "x[ ]y/", "./a", "../a", "b/./c", "b//c", "a/b/",
 	} {
 		w.compare(map[string]string{"": text})
-		w.compare(map[string]string{"b": text, "bar": text, "": "!a\nfoo.txt"})
+		if i%3 == 0 {
+			w.compare(map[string]string{"b": text, "bar": text, "": "!a\nfoo.txt"})
+		}
 	}
 }
 
@@ -121,7 +123,7 @@ func TestGitIgnoreRandom(t *testing.T) {
 	words := []string{
 		"a", "b", "c", "foo", "bar", "baz", "deep", "*", "**", "?", "/", "/", "/", "!", "[a-c]", "[!a]", "[^f]", "[[:alpha:]]", "[[:digit:]]", "\\", ".txt", ".o", " ", "]", "[", "-", "1", "d", "\xff", "ü", "**/", "/**", "*/", "#",
 	}
-	for range 80 {
+	for range 40 {
 		files := map[string]string{}
 		for range 1 + rnd.IntN(3) {
 			var text strings.Builder

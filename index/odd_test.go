@@ -151,7 +151,7 @@ func (w *world) deepen(n int) {
 // Trees may be deeper than any path is long, and than folders can be open at once.
 func TestScanDeep(t *testing.T) {
 	w := newWorld(t, nil)
-	const depth = 600
+	const depth = 320
 	w.deepen(depth)
 	loc := w.add("", library.Rules{})
 	if r := w.scan(loc); r.Files != 2*depth || r.Folders != 2*depth+1 || r.Problems != 0 {
