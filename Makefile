@@ -13,7 +13,7 @@ VERSION  = $(shell git -c safe.directory='*' describe --tags --always --dirty 2>
 BUILD    = go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := build
-.PHONY: run stop demo build install uninstall test bench bench-s3 lint fmt clean tools
+.PHONY: run stop demo build install uninstall test bench bench-s3 bench-index lint fmt clean tools
 
 run: ## install what is missing, build, mount at /sd (root) or ~/sd
 	@scripts/install-deps.sh go cc fuse
@@ -57,6 +57,11 @@ bench-s3: ## the part at a distance alone: sd, rclone and s3fs at 30 ms; BENCH=-
 	@scripts/install-deps.sh go cc fuse bench
 	@scripts/tools.sh test bench
 	@go run ./scripts/bench -only s3 $(BENCH)
+
+bench-index: ## the part on the index alone: scans, content ids, search; some ten minutes, BENCH=-quick is short
+	@scripts/install-deps.sh go cc fuse bench-index
+	@scripts/tools.sh test
+	@go run ./scripts/bench -only index $(BENCH)
 
 lint: ## gofmt, go vet (all systems), staticcheck, import layers
 	@scripts/install-deps.sh go cc

@@ -6,6 +6,7 @@
 #   make   make and git
 #   test   programs that the tests run on the mount
 #   bench  programs that `make bench` measures against
+#   bench-index  the same for `make bench-index`
 # Nothing happens when all is there. Otherwise only what is missing is installed, by
 # the system's package manager, with sudo only when not root; each command is shown first.
 set -euo pipefail
@@ -82,6 +83,10 @@ for what in "$@"; do
 	bench)
 		need s3fs s3fs s3fs-fuse s3fs-fuse s3fs-fuse s3fs
 		need bindfs bindfs bindfs bindfs bindfs bindfs
+		;;
+	bench-index)
+		need b3sum b3sum b3sum b3sum b3sum b3sum
+		need updatedb plocate plocate plocate plocate plocate
 		;;
 	*) say "install-deps.sh: unknown word $what"; exit 2 ;;
 	esac

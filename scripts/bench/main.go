@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command bench measures sd beside the bare file system, bindfs, rclone and s3fs, on
+// Command bench measures sd beside the bare file system, bindfs, rclone, s3fs, b3sum and plocate, on
 // this machine and in one run. It builds sd, mounts it as a user would, and leaves no
 // mount, process or file behind, whatever happens on the way.
 //
@@ -33,7 +33,8 @@ type options struct {
 func parseOptions() (options, error) {
 	var o options
 	mib := flag.Int64("size", 1024, "MiB of the large file")
-	only := flag.String("only", "local,meta,s3", "what to measure; of s3 a part too: s3/"+strings.Join(workloads, ", s3/"))
+	only := flag.String("only", "local,meta,s3", "what to measure: these, or index; of some a part too: s3/"+strings.Join(workloads, ", s3/")+
+		", index/"+strings.Join(indexParts, ", index/"))
 	who := flag.String("who", "", "measure only these at S3: "+strings.Join(peers, ",")+",sd (default: all; in quick runs the tuned ones)")
 	flag.BoolVar(&o.quick, "quick", false, "one round of little work: to see that all runs, not for the figures")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; the tables show medians")
@@ -75,8 +76,8 @@ func (o options) check() error {
 	for _, name := range o.only {
 		head, part, whole := strings.Cut(name, "/")
 		known := slices.ContainsFunc(sections, func(s section) bool { return s.name == head })
-		if !known || whole && (head != "s3" || !slices.Contains(workloads, part)) {
-			return fmt.Errorf("-only takes local, meta, s3 and s3/%s, not %q", strings.Join(workloads, ", s3/"), name)
+		if !known || whole && !(head == "s3" && slices.Contains(workloads, part) || head == "index" && slices.Contains(indexParts, part)) {
+			return fmt.Errorf("-only takes local, meta, index, index/%s, s3 and s3/%s, not %q", strings.Join(indexParts, ", index/"), strings.Join(workloads, ", s3/"), name)
 		}
 	}
 	for _, name := range o.who {
@@ -118,6 +119,7 @@ var sections = []section{
 	{"local", (*bench).local},
 	{"meta", (*bench).meta},
 	{"s3", (*bench).s3},
+	{"index", (*bench).index},
 }
 
 // bench is one run.

@@ -30,10 +30,10 @@ const (
 
 const pageHead = `# Benchmarks
 
-` + "`make bench`" + ` writes this page, ` + "`make bench-s3`" + ` its part on S3; only the remarks are written by hand. Figures mean
-something inside one run on one machine: repeat the run and compare ratios, not figures.
+` + "`make bench`" + ` writes this page, ` + "`make bench-s3`" + ` its part on S3 alone, ` + "`make bench-index`" + ` its part on the index; only the remarks
+are written by hand. Figures mean something inside one run on one machine: repeat the run and compare ratios, not figures.
 
-To repeat: ` + "`make bench`" + ` or ` + "`make bench-s3`" + ` on an idle machine, as root for passthrough and tmpfs. They install s3fs and bindfs
+To repeat: one of these on an idle machine, as root for passthrough and tmpfs. They install s3fs and bindfs, or b3sum and plocate,
 by the system's package manager and build rclone and the servers, all pinned, into ` + "`.tools/bin`" + `. ` + "`go run ./scripts/bench -h`" + ` lists what
 can be chosen: ` + "`-quick`" + ` shows in two minutes that all works, ` + "`-only s3/find -rounds 1`" + ` measures one piece of work, ` + "`-who sd`" + `
 leaves the peers out, ` + "`-sd bin/sd`" + ` takes another build. Each figure is the median of all rounds; in each round everybody is measured,
