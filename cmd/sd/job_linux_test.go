@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sd/internal/testserver"
 	"sd/library"
 )
 
@@ -41,6 +42,15 @@ func TestJobDetached(t *testing.T) {
 	eventually(t, "the mount lets go", func() bool { return s.job(job).PID == 0 })
 	s.must("job", "resume", id)
 	eventually(t, "the mount goes on", func() bool { return s.job(job).State == library.Running })
+
+	server := testserver.Gofakes3(t, "box")
+	server.MustPut(t, "box", "a.txt", "alpha")
+	s.runWith("", []string{"AWS_ACCESS_KEY_ID=k", "AWS_SECRET_ACCESS_KEY=secret"}, "volume", "add-cloud", "box",
+		"--service", "s3", "--bucket", "box", "--endpoint", server.URL).want(t, 0, "s3://box", "")
+	s.run("location", "add", "s3://box", "--mode", "deep", "--detach").want(t, 2, "", "agree with --yes")
+	if _, ok := s.locations()["box"]; ok {
+		t.Error("it is added all the same")
+	}
 
 	// A mount that ends leaves its job to the next.
 	s.must("umount", mountpoint)

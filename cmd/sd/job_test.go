@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -38,17 +39,20 @@ type background struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	out, err bytes.Buffer
-	ended    chan error
+	ended    chan struct{} // closed
 }
 
 func (s *sandbox) start(args ...string) *background {
 	s.t.Helper()
-	b := &background{t: s.t, cmd: s.command(args...), ended: make(chan error, 1)}
+	b := &background{t: s.t, cmd: s.command(args...), ended: make(chan struct{})}
 	b.cmd.Stdout, b.cmd.Stderr = &b.out, &b.err
 	if err := b.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	go func() { b.ended <- b.cmd.Wait() }()
+	go func() {
+		_ = b.cmd.Wait() // result tells
+		close(b.ended)
+	}()
 	s.t.Cleanup(func() { _ = b.cmd.Process.Kill() })
 	return b
 }
@@ -66,7 +70,7 @@ func (b *background) wait() result {
 
 func (b *background) kill() {
 	b.t.Helper()
-	if err := b.cmd.Process.Kill(); err != nil {
+	if err := b.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		b.t.Fatal(err)
 	}
 	<-b.ended

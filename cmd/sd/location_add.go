@@ -19,9 +19,9 @@ import (
 )
 
 type locationAddOptions struct {
-	name, mode  string
-	rules       library.Rules
-	detach, yes bool
+	name, mode string
+	rules      library.Rules
+	indexOptions
 }
 
 func (a *app) locationAddCommand() *cobra.Command {
@@ -73,14 +73,18 @@ func (a *app) addLocation(ctx context.Context, p *places, arg string, opts locat
 			return err
 		}
 	}
+	opts.added = true
 	loc := library.Location{Name: opts.name, Mode: mode, Rules: opts.rules}
 	if err := p.locate(ctx, arg, &loc); err != nil {
+		return err
+	}
+	if err := opts.mayAsk(loc); err != nil {
 		return err
 	}
 	if loc, err = p.keepLocation(ctx, loc); err != nil {
 		return err
 	}
-	return a.indexNow(ctx, p, loc, indexOptions{detach: opts.detach, yes: opts.yes, added: true})
+	return a.indexNow(ctx, p, loc, opts.indexOptions)
 }
 
 // needMount refuses to leave work to a mount where there is none.

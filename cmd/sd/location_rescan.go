@@ -72,6 +72,9 @@ func (a *app) rescan(ctx context.Context, p *places, args []string, mode string,
 		}
 		for i := range list {
 			list[i].Mode = m
+			if err := opts.mayAsk(list[i]); err != nil {
+				return err
+			}
 			if err := p.library.SetLocation(ctx, list[i]); err != nil {
 				return err
 			}
@@ -105,6 +108,14 @@ type indexOptions struct {
 	yes     bool          // download without asking
 	added   bool          // the location is new
 	collect *[]indexedRow // put the JSON here instead of printing it
+}
+
+// mayAsk refuses work that would have to ask the user where nobody can.
+func (o indexOptions) mayAsk(loc library.Location) error {
+	if o.detach && !o.yes && loc.Mode == library.Deep && isVolume(loc) {
+		return usagef("a mount cannot ask before it downloads objects to identify them: agree with --yes, or choose --mode content")
+	}
+	return nil
 }
 
 // indexedRow is what came of indexing as it is printed.
