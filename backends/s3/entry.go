@@ -1,6 +1,8 @@
 package s3
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +10,8 @@ import (
 	"sd/backends"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // fileEntry describes an object from what any reply about it carries.
@@ -44,6 +48,25 @@ func withSum(e backends.Entry) backends.Entry {
 		e.Sums = []backends.Sum{s}
 	}
 	return e
+}
+
+// checksums are those of the whole object that were sent along when it was written; of one
+// written in parts some are of the parts' checksums, and say nothing about the bytes.
+func checksums(out *sdk.HeadObjectOutput) []backends.Sum {
+	var list []backends.Sum
+	for _, s := range []struct {
+		algorithm string
+		value     *string
+	}{
+		{"sha256", out.ChecksumSHA256}, {"sha1", out.ChecksumSHA1},
+		{"crc64nvme", out.ChecksumCRC64NVME}, {"crc32c", out.ChecksumCRC32C},
+	} {
+		digest, err := base64.StdEncoding.DecodeString(aws.ToString(s.value)) // "…-3" is of 3 parts, and no base64
+		if err == nil && len(digest) > 0 && out.ChecksumType != types.ChecksumTypeComposite {
+			list = append(list, backends.Sum{Algorithm: s.algorithm, Hex: hex.EncodeToString(digest)})
+		}
+	}
+	return list
 }
 
 // timed begins the versions of objects without an ETag.

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // TestMetaOfOthers reads what s3fs and rclone write.
@@ -124,6 +126,38 @@ func TestForeignMetadata(t *testing.T) {
 		}
 		if text, _, err := read(t.Context(), l, name, "", 0, -1); text != content(size) || err != nil {
 			t.Errorf("%s: %d bytes, %v", name, len(text), err)
+		}
+	}
+}
+
+// TestChecksums shows those that another program has sent along.
+func TestChecksums(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, testserver.Versitygw, nil)
+	c, err := l.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for algorithm, want := range map[types.ChecksumAlgorithm]backends.Sum{
+		types.ChecksumAlgorithmSha256:    {Algorithm: "sha256", Hex: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+		types.ChecksumAlgorithmSha1:      {Algorithm: "sha1", Hex: "a9993e364706816aba3e25717850c26c9cd0d89d"},
+		types.ChecksumAlgorithmCrc32c:    {Algorithm: "crc32c", Hex: "364b3fb7"},
+		types.ChecksumAlgorithmCrc64nvme: {Algorithm: "crc64nvme", Hex: "05e5cabb3fc1faeb"},
+	} {
+		name := string(algorithm)
+		call, err := l.rest.Begin(t.Context(), "PUT", 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.api.PutObject(call.Context(), &sdk.PutObjectInput{
+			Bucket: aws.String(bucket), Key: &name, Body: strings.NewReader("abc"), ChecksumAlgorithm: algorithm,
+		})
+		if call.End(err) != nil {
+			t.Fatal(err)
+		}
+		e, err := l.Stat(t.Context(), name)
+		if err != nil || !slices.Contains(e.Sums, want) || len(e.Sums) != 2 {
+			t.Errorf("%s: got %v, %v, want %v and an MD5", name, e.Sums, err, want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Stat describes name by one HEAD and, at the same time, one LIST for the case that it
@@ -70,7 +71,9 @@ func (b *Backend) head(ctx context.Context, name, wanted string) (backends.Entry
 func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry, *sdk.HeadObjectOutput, error) {
 	var out *sdk.HeadObjectOutput
 	err := b.meta(ctx, "HEAD", func(ctx context.Context, api *sdk.Client) (err error) {
-		out, err = api.HeadObject(ctx, &sdk.HeadObjectInput{Bucket: &b.cfg.Bucket, Key: &name, IfMatch: etag(wanted)})
+		out, err = api.HeadObject(ctx, &sdk.HeadObjectInput{
+			Bucket: &b.cfg.Bucket, Key: &name, IfMatch: etag(wanted), ChecksumMode: types.ChecksumModeEnabled,
+		})
 		return err
 	})
 	if err != nil {
@@ -83,6 +86,7 @@ func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry
 	case e.Size == 0 && marks(name):
 		return backends.Entry{}, out, iofs.ErrNotExist
 	}
+	e.Sums = append(e.Sums, checksums(out)...)
 	return carrying(e, readMeta(out.Metadata, out.ContentType)), out, nil
 }
 
