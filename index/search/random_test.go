@@ -192,7 +192,7 @@ func TestRandomQueries(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	w := newWorld(t)
-	if err := testtree.Fill(t.Context(), w.lib.Catalog(), w.here(), "home/ann", 12_000, seed%100); err != nil {
+	if err := testtree.Fill(t.Context(), w.lib.Catalog(), w.here(), "home/ann", 6_000, seed%100); err != nil {
 		t.Fatal(err)
 	}
 	if err := Pack(t.Context(), w.lib, true); err != nil {
@@ -204,7 +204,7 @@ func TestRandomQueries(t *testing.T) {
 	for i := range rows {
 		c.names = append(c.names, rows[i].name())
 	}
-	for range 40 {
+	for range 25 {
 		q := c.query(func() sdpath.Path { return w.someFolder(t, c, rows, []catalog.Place{w.here()}) })
 		if q.After.IsZero() == false {
 			q.After = time.Unix(1.4e9, 0)
