@@ -42,7 +42,7 @@ func fingerprint(b *bucket) string {
 func TestContentOfAServerThatDies(t *testing.T) {
 	b := newBucket(t, "bucket", testserver.Gofakes3)
 	m, x := contentMount(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}, CacheBytes: 4 << 20})
-	text := random(1, 48<<20)
+	text := random(1, 16<<20)
 	cloudCopy(t, m, b, x, "dir/object", text)
 	object := m.Path("s3/bucket/dir/object")
 	if got, want := sdAttr(t, object, "user.sd.content_id"), contentID(text); got != want {
@@ -82,18 +82,18 @@ func TestContentOfAServerThatDies(t *testing.T) {
 func TestContentOfAnObjectThatChanges(t *testing.T) {
 	b := newBucket(t, "bucket", testserver.Gofakes3)
 	m, x := contentMount(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}, CacheBytes: 4 << 20})
-	text := random(2, 48<<20)
+	text := random(2, 16<<20)
 	cloudCopy(t, m, b, x, "object", text)
 	f, err := os.Open(m.Path("content", contentID(text)))
 	must(t, err)
 	defer f.Close()
 	_, err = io.ReadFull(f, make([]byte, 1<<20))
 	must(t, err)
-	must(t, b.server.PutString(t.Context(), b.name, "object", random(3, 48<<20)))
+	must(t, b.server.PutString(t.Context(), b.name, "object", random(3, 16<<20)))
 	got := make([]byte, 1<<20)
-	n, err := f.ReadAt(got, 40<<20) // not fetched yet
+	n, err := f.ReadAt(got, 12<<20) // not fetched yet
 	wantErrno(t, "reading on after the object has changed", err, unix.ESTALE)
-	if n > 0 && string(got[:n]) != text[40<<20:40<<20+n] {
+	if n > 0 && string(got[:n]) != text[12<<20:12<<20+n] {
 		t.Error("other bytes were given out")
 	}
 	_, err = os.ReadFile(m.Path("content", contentID(text)))
@@ -103,7 +103,7 @@ func TestContentOfAnObjectThatChanges(t *testing.T) {
 	})
 }
 
-var contentsDuration = flag.Duration("contents.duration", 4*time.Second, "how long contents are read while their copies are spoiled")
+var contentsDuration = flag.Duration("contents.duration", 3*time.Second, "how long contents are read while their copies are spoiled")
 
 // TestContentIsNeverWrong reads contents while all that they could be read from is
 // rewritten, replaced, removed, put back and made unreachable.
