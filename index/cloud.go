@@ -88,7 +88,7 @@ func (p *pass) openCloud(ctx context.Context) (scanner, error) {
 	if !ok {
 		return nil, fmt.Errorf("location %q: %s cannot be listed as a whole, so it cannot be indexed: %w", p.loc.Name, uri.(sdpath.Cloud).Service, errors.ErrUnsupported)
 	}
-	p.rules = newRules(p.loc, false)
+	p.rules = p.x.newRules(p.loc, false)
 	if p.neighbours, err = p.findNeighbours(ctx); err != nil {
 		return nil, err
 	}

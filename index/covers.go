@@ -36,7 +36,7 @@ func (x *Indexer) covers(loc library.Location, path string, folder bool) bool {
 	}
 	rest := strings.TrimPrefix(path[len(loc.Path):], "/")
 	local := loc.Place.Local()
-	c := chain{rules: newRules(loc, local), fd: -1, lister: newLister()}
+	c := chain{rules: x.newRules(loc, local), fd: -1, lister: newLister()}
 	if local {
 		c.open(localPath(loc.Path))
 		defer c.close()

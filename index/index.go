@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"sd/library"
@@ -28,6 +30,8 @@ type Config struct {
 	// Resolver opens cloud volumes and tells file systems apart.
 	Resolver *resolver.Resolver
 	Log      *slog.Logger // nil: slog.Default
+	// Own are folders of this machine that sd itself writes to; they are never indexed.
+	Own []string
 }
 
 // Indexer scans locations. Its methods are safe for concurrent use, also by several
@@ -36,6 +40,7 @@ type Indexer struct {
 	lib      *library.Library
 	resolver *resolver.Resolver
 	log      *slog.Logger
+	own      []string // as in catalog.Copy
 }
 
 // New returns an Indexer. It starts nothing.
@@ -43,7 +48,13 @@ func New(c Config) *Indexer {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	return &Indexer{lib: c.Library, resolver: c.Resolver, log: c.Log}
+	x := &Indexer{lib: c.Library, resolver: c.Resolver, log: c.Log}
+	for _, dir := range c.Own {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			x.own = append(x.own, strings.TrimPrefix(real, "/"))
+		}
+	}
+	return x
 }
 
 // Control is how the caller of long work steers and follows it. Its functions are called

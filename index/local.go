@@ -48,7 +48,7 @@ func (p *pass) openLocal(ctx context.Context) (scanner, error) {
 		closeFD(fd)
 		return nil, err
 	}
-	p.rules = newRules(p.loc, true)
+	p.rules = p.x.newRules(p.loc, true)
 	if p.neighbours, err = p.findNeighbours(ctx); err != nil {
 		closeFD(fd)
 		return nil, err

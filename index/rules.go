@@ -13,11 +13,17 @@ type rules struct {
 	local                    bool
 	root                     string   // the location's path, as in catalog.Copy
 	skip                     *ignores // the user's own patterns; nil: none
+	own                      []string // folders that sd writes to itself, as root
 }
 
-func newRules(loc library.Location, local bool) *rules {
+func (x *Indexer) newRules(loc library.Location, local bool) *rules {
 	r := loc.Rules
+	var own []string
+	if local {
+		own = x.own
+	}
 	return &rules{
+		own:    own,
 		hidden: !r.All && !r.Hidden,
 		dev:    !r.All && !r.Dev,
 		system: !r.All && !r.System,
@@ -46,6 +52,9 @@ func (s *surroundings) below(name []byte) surroundings {
 // leavesOut tells whether the entry called name is not to be indexed. It keeps nothing of
 // buf, whose memory it uses, and returns it.
 func (r *rules) leavesOut(s *surroundings, name []byte, folder bool, buf []byte) (bool, []byte) {
+	if folder && r.isOwn(s, name) {
+		return true, buf
+	}
 	if r.skip != nil || s.ignores != nil {
 		buf = append(append(buf[:0], s.path...), name...)
 		if out, ok := r.skip.ignored(buf, len(s.path), folder); ok {
@@ -84,13 +93,29 @@ func (r *rules) byName(s *surroundings, name []byte, folder bool) bool {
 	return false
 }
 
+// isOwn tells whether the folder called name is one that sd writes to while it indexes: to
+// look there would never end.
+func (r *rules) isOwn(s *surroundings, name []byte) bool {
+	for _, own := range r.own {
+		if strings.HasSuffix(own, string(name)) && own == r.pathOf(s, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // systemFolder tells whether the folder called name is one of the system's.
 func (r *rules) systemFolder(s *surroundings, name []byte) bool {
+	return systemFolders[r.pathOf(s, name)]
+}
+
+// pathOf is the path of an entry, as in catalog.Copy.
+func (r *rules) pathOf(s *surroundings, name []byte) string {
 	path := r.root
 	if path != "" && len(s.path)+len(name) > 0 {
 		path += "/"
 	}
-	return systemFolders[path+string(s.path)+string(name)]
+	return path + string(s.path) + string(name)
 }
 
 // look finds out which names from devBeside are left out among names.

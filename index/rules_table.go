@@ -34,8 +34,9 @@ const RulesText = `Left out, unless told otherwise:
                    the location down; a folder with a .git begins anew (--no-gitignore)
   --skip PATTERN   written as a line of a .gitignore in the location's folder. These come
                    last: --skip '!.config' takes in what the rules above leave out.
-Pseudo file systems (/proc, /sys and the like) and mounts of sd are always left out. Links
-are entries of their own and never followed. --all takes in all else but what --skip names.
+Pseudo file systems (/proc, /sys and the like), mounts of sd and the folders that it writes to
+itself (libraries, cache, logs) are always left out. Links are entries of their own and never
+followed. --all takes in all else but what --skip names.
 `
 
 // devFolders are always what a tool has made.

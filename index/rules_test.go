@@ -117,6 +117,18 @@ func TestRulesSystemFolders(t *testing.T) {
 	}
 }
 
+// What sd writes to itself is never indexed, wherever the location begins: it changes with
+// each scan.
+func TestRulesOwnFolders(t *testing.T) {
+	data := t.TempDir()
+	w := openWorld(t, filepath.Join(data, "sd"), data, nil)
+	w.write("sd2/a", "x", "sd-b/a", "x", "in/sd/a", "x")
+	loc := w.add("", library.Rules{All: true})
+	w.scan(loc)
+	w.want("sd2/a", "sd-b/a", "in/sd/a")
+	w.covers(loc)
+}
+
 // Locations in one another share folders. Each drops only what no other one wants.
 func TestScanNested(t *testing.T) {
 	w := newWorld(t, nil)

@@ -51,7 +51,7 @@ func openWorld(t testing.TB, data, dir string, factories map[sdpath.Service]reso
 	t.Cleanup(func() { r.Close() })
 	return &world{
 		t: t, lib: lib, dir: dir, here: catalog.DevicePlace(lib.ThisDevice().ID),
-		x: index.New(index.Config{Library: lib, Resolver: r}),
+		x: index.New(index.Config{Library: lib, Resolver: r, Own: []string{data}}),
 	}
 }
 

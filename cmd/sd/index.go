@@ -34,7 +34,13 @@ type indexed struct {
 type agree func(ctx context.Context, objects, bytes int64) (bool, error)
 
 func (p *places) indexConfig() index.Config {
-	return index.Config{Library: p.library, Resolver: p.resolver, Log: p.log}
+	own := []string{p.dataDir}
+	for _, find := range []func() (string, error){cacheDir, stateDir} {
+		if dir, err := find(); err == nil {
+			own = append(own, dir)
+		}
+	}
+	return index.Config{Library: p.library, Resolver: p.resolver, Log: p.log, Own: own}
 }
 
 // index brings all that is known of a location up to date: it scans it, makes its names quick

@@ -13,7 +13,8 @@ import (
 const (
 	identifyDelay = 500 * time.Millisecond // from the first new file to the reading: others may follow
 	identifyAgain = 10 * time.Second       // for files that were just being written
-	identifyRest  = 2                      // how many times as long as one takes lies between two for those
+	fewFiles      = 1000
+	identifyRest  = 2 // how many times as long as one takes lies between two for those
 )
 
 // identifier gives new files of content and deep locations their content ids, one location
@@ -25,10 +26,11 @@ type identifier struct {
 
 	mu    sync.Mutex
 	wants map[*place]time.Time // when each is due
+	rests map[*place]time.Time // not before
 }
 
 func newIdentifier(w *Watcher) *identifier {
-	return &identifier{w: w, wake: make(chan struct{}, 1), wants: map[*place]time.Time{}}
+	return &identifier{w: w, wake: make(chan struct{}, 1), wants: map[*place]time.Time{}, rests: map[*place]time.Time{}}
 }
 
 // want has a location identified soon.
@@ -43,6 +45,9 @@ func (i *identifier) want(p *place) {
 func (i *identifier) later(p *place, wait time.Duration) {
 	at := time.Now().Add(wait)
 	i.mu.Lock()
+	if rest := i.rests[p]; rest.After(at) {
+		at = rest
+	}
 	if old, ok := i.wants[p]; !ok || at.Before(old) {
 		i.wants[p] = at
 	}
@@ -118,8 +123,26 @@ func (i *identifier) one(ctx context.Context, p *place) {
 	if report.Proven > 0 {
 		p.counts.stale(p)
 	}
+	i.rest(p, report, time.Since(began))
 	if report.Changed > 0 { // by the next scan they may be what the catalog says
 		i.later(p, max(identifyAgain, identifyRest*time.Since(began)))
+	}
+}
+
+// rest keeps a place for a while from being looked at again, where to find the few new files
+// among all has taken long.
+func (i *identifier) rest(p *place, r identify.Report, took time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if r.Files < fewFiles {
+		i.rests[p] = time.Now().Add(min(restFactor*took, maxRest))
+	}
+	for p := range i.rests {
+		select {
+		case <-p.done:
+			delete(i.rests, p)
+		default:
+		}
 	}
 }
 
