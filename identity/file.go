@@ -11,7 +11,7 @@ import (
 const (
 	partSize   = 1 << 20 // what one goroutine hashes by itself, a full subtree
 	partHeight = 6       // 1<<6 groups
-	readSize   = wideSize
+	readSize   = 256 << 10
 )
 
 // File reads all of r and returns both its facts. Files of more than a part are hashed by
@@ -141,7 +141,8 @@ func (p *pass) put(part, n int64, node guts.Node) {
 
 // part hashes [off, off+n): the root of that subtree, not yet compressed.
 func (p *pass) part(off, n int64, buf *[readSize]byte) (guts.Node, error) {
-	t := tree{first: uint64(off) / groupSize}
+	var t tree
+	first := uint64(off) / guts.ChunkSize
 	end := off + n
 	for {
 		k := int(min(readSize, end-off))
@@ -149,11 +150,17 @@ func (p *pass) part(off, n int64, buf *[readSize]byte) (guts.Node, error) {
 			return guts.Node{}, err
 		}
 		p.take(off, buf[:k])
-		if off += int64(k); off < end {
-			t.add(buf[:])
-			continue
+		off += int64(k)
+		b := buf[:]
+		for ; k > groupSize || (k == groupSize && off < end); k, b = k-groupSize, b[groupSize:] {
+			t.push(guts.ChainingValue(compress(b, groupSize, first+t.chunks())), 0)
 		}
-		last := len(t.addAll(buf[:k]))
-		return t.join(lastGroup(buf[k-last:], last, t.chunks())), nil
+		if off == end {
+			return t.join(compress(b, k, first+t.chunks())), nil
+		}
 	}
+}
+
+func compress(b []byte, n int, counter uint64) guts.Node {
+	return guts.CompressBuffer((*[groupSize]byte)(b), n, &guts.IV, counter, 0)
 }

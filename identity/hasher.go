@@ -17,7 +17,6 @@ type chaining = [8]uint32
 // tree is the left part of a BLAKE3 tree: the roots of the full subtrees so far, at most
 // one of each height. The bits of groups tell of which heights.
 type tree struct {
-	first  uint64 // groups before the tree, where it is part of another
 	groups uint64
 	stack  [64]chaining
 }
@@ -34,30 +33,7 @@ func (t *tree) push(cv chaining, height int) {
 }
 
 // chunks is the number of chunks in the tree: the counter of the next one.
-func (t *tree) chunks() uint64 { return (t.first + t.groups) * groupChunks }
-
-// add pushes a group or wideSize bytes.
-func (t *tree) add(b []byte) {
-	height := 0
-	if len(b) == wideSize {
-		height = wideHeight
-	}
-	t.push(guts.ChainingValue(subtree(b, t.chunks())), height)
-}
-
-// addAll adds groups of b as long as there is a byte after them, and returns the rest, up to
-// a group.
-func (t *tree) addAll(b []byte) []byte {
-	for len(b) > groupSize {
-		n := groupSize
-		if len(b) > wideSize && t.groups%(1<<wideHeight) == 0 {
-			n = wideSize
-		}
-		t.add(b[:n])
-		b = b[n:]
-	}
-	return b
-}
+func (t *tree) chunks() uint64 { return t.groups * groupChunks }
 
 // join puts the last part, which may not be empty unless all is, on the right side.
 func (t *tree) join(last guts.Node) guts.Node {
@@ -99,16 +75,23 @@ func (h *Hasher) Write(p []byte) (int, error) {
 		if len(p) == 0 {
 			return n, nil
 		}
-		h.tree.add(h.buf[:])
+		h.group(&h.buf)
 		h.n = 0
 	}
-	h.n = copy(h.buf[:], h.tree.addAll(p))
+	for ; len(p) > groupSize; p = p[groupSize:] {
+		h.group((*[groupSize]byte)(p))
+	}
+	h.n = copy(h.buf[:], p)
 	return n, nil
+}
+
+func (h *Hasher) group(p *[groupSize]byte) {
+	h.tree.push(guts.ChainingValue(guts.CompressBuffer(p, groupSize, &guts.IV, h.tree.chunks(), 0)), 0)
 }
 
 // Sum tells of all that was written so far. More may be written after it.
 func (h *Hasher) Sum() Sum {
-	return h.tree.close(lastGroup(h.buf[:], h.n, h.tree.chunks()))
+	return h.tree.close(guts.CompressBuffer(&h.buf, h.n, &guts.IV, h.tree.chunks(), 0))
 }
 
 // Len is the number of bytes that were written.

@@ -1,6 +1,10 @@
 package identity
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"lukechampine.com/blake3/guts"
+)
 
 // Small computes both facts of a small file from one read. Fill Bytes, then ask for the
 // identity. It is 120 KiB and serves one file after the other; one goroutine at a time.
@@ -22,6 +26,12 @@ func (s *Small) Identity(n int) (Sum, Print) {
 
 func (s *Small) sum(off, n int) Sum {
 	var t tree
-	last := len(t.addAll(s.buf[off : off+n]))
-	return t.close(lastGroup(s.buf[off+n-last:], last, t.chunks()))
+	for ; n > groupSize; n, off = n-groupSize, off+groupSize {
+		t.push(guts.ChainingValue(s.group(off, groupSize, &t)), 0)
+	}
+	return t.close(s.group(off, n, &t))
+}
+
+func (s *Small) group(off, n int, t *tree) guts.Node {
+	return guts.CompressBuffer((*[groupSize]byte)(s.buf[off:]), n, &guts.IV, t.chunks(), 0)
 }

@@ -62,7 +62,7 @@ github.com/prometheus/          cmd/sd
 # PACKAGE: the only modules that it may import.
 pure='
 sdpath    github.com/google/uuid
-identity  github.com/google/uuid lukechampine.com/blake3/* golang.org/x/sys/*
+identity  github.com/google/uuid lukechampine.com/blake3/*
 backends
 '
 
