@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 const (
 	jobsEvery  = time.Second      // how often a mount looks whether the library has changed, for jobs
 	strayEvery = 10 * time.Second // how often it looks for jobs whose process was killed
+	roomEvery  = 500 * time.Millisecond
 	flushWait  = 10 * time.Second // how long its end waits for the last changes to be noted
 )
 
@@ -54,6 +56,38 @@ func (s *server) startIndexing() {
 	}
 	s.indexing.watcher.Start()
 	s.beside.Go(func() { s.runJobs(s.life) })
+	s.beside.Go(func() { s.makeRoom(s.life) })
+}
+
+// How much memory the process may use beyond its cache before the collector runs more often.
+const (
+	spareRoom  = 64 << 20
+	workRoom   = 96 << 20 // more, while a location is scanned or identified
+	folderRoom = 1 << 10  // more, for each folder that is watched
+)
+
+// makeRoom adjusts the limit for the collector to what the index needs, until ctx ends.
+// Blocks that were let go count until they are collected; that keeps the process little
+// larger than its cache.
+func (s *server) makeRoom(ctx context.Context) {
+	tick := time.NewTicker(roomEvery)
+	defer tick.Stop()
+	for last := int64(0); ; {
+		folders, busy := s.indexing.watcher.Load()
+		room := int64(spareRoom) + int64(folders)*folderRoom
+		if busy {
+			room += workRoom
+		}
+		if room != last {
+			debug.SetMemoryLimit(s.cache.Stats().MaxBytes + room)
+			last = room
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // runJobs runs the jobs that are left to a mount, until ctx ends.

@@ -247,8 +247,14 @@ func TestKilledMountGoesOn(t *testing.T) {
 		writeFile(t, filepath.Join(folder, "meanwhile", fmt.Sprint(i)), "written while nothing was mounted")
 	}
 	s.must("mount", mountpoint)
+	var x *indexStatus
+	defer func() {
+		if t.Failed() {
+			t.Logf("the index: %+v", x)
+		}
+	}()
 	eventually(t, "all is known", func() bool {
-		x := s.status().Index
+		x = s.status().Index
 		return len(x.Locations) == 2 && !slices.ContainsFunc(x.Locations, func(l locationStatus) bool {
 			want := int64(4)
 			if strings.HasPrefix(l.URI, "local://") {

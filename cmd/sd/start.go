@@ -61,7 +61,7 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (_
 	}
 	// Blocks that were let go count until they are collected: near this much memory the
 	// collector runs more often, so that the process stays little larger than its cache.
-	debug.SetMemoryLimit(s.cache.Stats().MaxBytes + 64<<20)
+	debug.SetMemoryLimit(s.cache.Stats().MaxBytes + spareRoom)
 	if err := s.openWriting(ctx, opts); err != nil {
 		return nil, nil, err
 	}

@@ -58,6 +58,20 @@ func (w *Watcher) Status() Status {
 	return s
 }
 
+// Load tells how much goes on: how many folders are watched, and whether a location is
+// being scanned or identified. It costs next to nothing.
+func (w *Watcher) Load() (folders int, busy bool) {
+	w.mu.Lock()
+	notifier := w.notifier
+	w.mu.Unlock()
+	for _, p := range w.all() {
+		p.mu.Lock()
+		busy = busy || p.progress != nil || p.identifying != nil
+		p.mu.Unlock()
+	}
+	return notifier.count(), busy
+}
+
 func (p *place) status(now time.Time) LocationStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
