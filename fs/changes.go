@@ -24,6 +24,10 @@ type Changes interface {
 	// Moved says that old is called new now, dir with all below it. What was called new is
 	// no more. For a file Put follows, for its version may be another one.
 	Moved(volume, old, new string, dir bool)
+	// Wants tells whether Passed would be news: whether a version is indexed whose bytes
+	// nobody knows. It is asked once for each open file, with no lock held, and may read the
+	// index.
+	Wants(volume, name, version string, size int64) bool
 	// Passed says that all bytes of a version were read from start to end, which the kernel
 	// or a program got as they came from the provider, and what their BLAKE3 is, as 64 hex
 	// characters.
@@ -68,11 +72,15 @@ func (f *objectFile) pass(off int64, p []byte) {
 	o := f.obj
 	t := o.store.tree
 	f.passed.begun.Do(func() {
+		if off >= passFrom || f.writes {
+			return
+		}
 		o.mu.Lock()
-		defer o.mu.Unlock()
-		known := o.entry.Meta != nil && o.entry.Meta.BLAKE3 != ""
-		if off < passFrom && !known && !f.writes && o.content == f.passed.content && t.changes != (unheard{}) {
-			f.passed.stream = identity.NewStream(o.entry.Size)
+		same, name, e := o.content == f.passed.content && !o.gone, join(o.dir, o.seg), o.entry
+		o.mu.Unlock()
+		known := e.Meta != nil && e.Meta.BLAKE3 != ""
+		if same && !known && t.changes.Wants(o.store.key, name, e.Version, e.Size) {
+			f.passed.stream = identity.NewStream(e.Size)
 		}
 	})
 	if f.passed.stream == nil {
@@ -103,6 +111,7 @@ type unheard struct{}
 func (unheard) Put(string, string, backends.Entry)           {}
 func (unheard) Removed(string, string)                       {}
 func (unheard) Moved(string, string, string, bool)           {}
+func (unheard) Wants(string, string, string, int64) bool     { return false }
 func (unheard) Passed(string, string, string, int64, string) {}
 
 var _ Changes = unheard{}

@@ -86,7 +86,7 @@ func TestChangesTellOfConflicts(t *testing.T) {
 
 func TestPassedBytesAreTold(t *testing.T) {
 	b := newBucket(t, "bucket", testserver.Gofakes3)
-	large := string(b.put(t, 5<<20+17, "large", "other", "jump"))
+	large := string(b.put(t, 5<<20+17, "large", "other", "jump", "unwanted"))
 	small := string(b.put(t, 100, "small"))
 	m := mounttest.Start(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}, Record: true})
 	at := func(name string) string { return m.Path("s3", "bucket", name) }
@@ -103,6 +103,8 @@ func TestPassedBytesAreTold(t *testing.T) {
 			t.Errorf("reading %s again was told as %q", name, got)
 		}
 	}
+	// What nobody wants to know.
+	read(t, at("unwanted"))
 	// Not all of it.
 	f, err := os.Open(at("other"))
 	must(t, err)

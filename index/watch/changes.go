@@ -90,6 +90,20 @@ func (w *Watcher) Moved(volume, old, new string, dir bool) {
 	w.changes.add(volume, change{verb: moved, name: old, to: new, dir: dir})
 }
 
+// Wants tells whether a version is in the catalog and its content is not known. Of volumes
+// without a location, which most reads are of, it knows that at once.
+func (w *Watcher) Wants(volume, name, version string, size int64) bool {
+	c := w.changes
+	c.mu.Lock()
+	indexed := c.queues[volume] != nil && !c.closed
+	c.mu.Unlock()
+	if !indexed {
+		return false
+	}
+	_, f, err := w.cat.FindFile(w.life, catalog.VolumePlace(volume), name)
+	return err == nil && f.Version == version && f.Size == size && !f.Proof.Proven()
+}
+
 // Passed notes that all bytes of a version were read, and their BLAKE3 in hex.
 func (w *Watcher) Passed(volume, name, version string, size int64, sum string) {
 	w.changes.add(volume, change{verb: passed, name: name, version: version, size: size, sum: sum})

@@ -121,8 +121,20 @@ func TestChangesOfVolumes(t *testing.T) {
 	if f, _ := w.object("docs/d.txt"); f.Proof != catalog.Unknown {
 		t.Errorf("another version is known by proof %d", f.Proof)
 	}
+	wanted := func(volume, name, version string, size int64, want bool) {
+		t.Helper()
+		if got := m.watcher.Wants(volume, name, version, size); got != want {
+			t.Errorf("%s %s: wanted %t, want %t", name, version, got, want)
+		}
+	}
+	wanted(w.volume, "docs/d.txt", "v2", e.Size, true)
+	wanted(w.volume, "docs/d.txt", "v1", e.Size, false)
+	wanted(w.volume, "docs/mark", "v1", 1, false)
+	wanted(w.volume, "other/b.txt", "v1", 1, false)
+	wanted("another", "docs/d.txt", "v2", e.Size, false)
 	m.watcher.Passed(w.volume, "docs/d.txt", "v2", e.Size, sumOf("once").String())
 	w.known("docs/d.txt", "once", catalog.Passed)
+	wanted(w.volume, "docs/d.txt", "v2", e.Size, false)
 
 	m.remove("docs/d.txt")
 	w.absent("docs/d.txt")

@@ -66,7 +66,7 @@ func (p pace) orDefault() pace {
 }
 
 // Watcher keeps locations fresh from Start to Close. Its methods are safe for concurrent
-// use. Put, Removed, Moved and Passed make it an fs.Changes.
+// use. Put, Removed, Moved, Wants and Passed make it an fs.Changes.
 type Watcher struct {
 	cfg    Config
 	index  *index.Indexer

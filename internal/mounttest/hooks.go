@@ -5,6 +5,7 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"path"
+	"strings"
 	"sync"
 
 	"sd/backends"
@@ -49,7 +50,7 @@ func (h *hooks) note(format string, args ...any) {
 	h.changes = append(h.changes, fmt.Sprintf(format, args...))
 }
 
-// Put, Removed, Moved and Passed make fs.Changes.
+// Put, Removed, Moved, Wants and Passed make fs.Changes.
 func (h *hooks) Put(volume, name string, e backends.Entry) {
 	sum := ""
 	if e.Meta != nil {
@@ -61,6 +62,10 @@ func (h *hooks) Put(volume, name string, e backends.Entry) {
 func (h *hooks) Removed(volume, name string) { h.note("removed %s", name) }
 
 func (h *hooks) Moved(volume, old, new string, dir bool) { h.note("moved %s %s dir=%t", old, new, dir) }
+
+func (h *hooks) Wants(volume, name, version string, size int64) bool {
+	return !strings.HasPrefix(name, "unwanted")
+}
 
 func (h *hooks) Passed(volume, name, version string, size int64, sum string) {
 	h.note("passed %s size=%d blake3=%s", name, size, sum)
