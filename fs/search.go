@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +19,6 @@ import (
 
 const (
 	maxHits     = 1000             // in the folder of a query
-	maxRecent   = 32               // queries that search/ lists
 	freshHits   = 2 * time.Second  // how long they are believed
 	hitTimeout  = 10 * time.Second // how long the kernel may remember where a hit leads
 	slowestHits = 10 * time.Second // how long a query may take
@@ -29,17 +27,13 @@ const (
 // searchFunc is Config.Search.
 type searchFunc func(ctx context.Context, query string, limit int, yield func(name string, target sdpath.Path) error) error
 
-// searchDir is search/. Any name in it is a query, and a folder of what it finds; it lists
-// the queries that were asked last.
+// searchDir is search/. Any name in it is a query, and a folder of what it finds. It lists
+// none: else programs that walk the whole mount would ask all of them again.
 type searchDir struct {
 	fusefs.Inode
 	readOnly
 	tree   *tree
 	search searchFunc
-
-	mu      sync.Mutex
-	recent  []string // the last one at the end
-	changed time.Time
 }
 
 // queryDir is the folder of a query: a symbolic link into the tree for each hit.
@@ -69,12 +63,7 @@ type hitNode struct {
 	target string
 }
 
-func (d *searchDir) fillAttr(a *fuse.Attr) {
-	d.mu.Lock()
-	changed := d.changed
-	d.mu.Unlock()
-	d.tree.privateAttr(a, changed)
-}
+func (d *searchDir) fillAttr(a *fuse.Attr) { d.tree.privateAttr(a, d.tree.started) }
 
 // Getattr describes the folder.
 func (d *searchDir) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
@@ -106,36 +95,13 @@ func searchIdentity(mode uint32, query, target string) fusefs.StableAttr {
 	}
 }
 
-// Readdir lists the queries that were asked last.
+// Readdir lists nothing.
 func (d *searchDir) Readdir(ctx context.Context) (fusefs.DirStream, syscall.Errno) {
-	d.mu.Lock()
-	recent := slices.Clone(d.recent)
-	d.mu.Unlock()
-	slices.Reverse(recent)
-	entries := dotEntries()
-	for _, query := range recent {
-		entries = append(entries, fuse.DirEntry{Name: query, Mode: syscall.S_IFDIR, Ino: searchIdentity(syscall.S_IFDIR, query, "").Ino})
-	}
-	return fusefs.NewListDirStream(entries), 0
+	return fusefs.NewListDirStream(dotEntries()), 0
 }
 
 func dotEntries() []fuse.DirEntry {
 	return []fuse.DirEntry{{Name: ".", Mode: syscall.S_IFDIR}, {Name: "..", Mode: syscall.S_IFDIR}}
-}
-
-// asked notes a query that has been answered.
-func (d *searchDir) asked(query string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n := len(d.recent); n > 0 && d.recent[n-1] == query {
-		return
-	}
-	d.recent = slices.DeleteFunc(d.recent, func(q string) bool { return q == query })
-	d.recent = append(d.recent, query)
-	if len(d.recent) > maxRecent {
-		d.recent = slices.Delete(d.recent, 0, len(d.recent)-maxRecent)
-	}
-	d.changed = time.Now()
 }
 
 // Statfs says that the folder holds nothing and has no room.
@@ -186,7 +152,6 @@ func (q *queryDir) answer(ctx context.Context) (*hits, syscall.Errno) {
 	q.mu.Lock()
 	q.hits, q.at = found, time.Now()
 	q.mu.Unlock()
-	q.search.asked(q.query)
 	return found, 0
 }
 
