@@ -41,6 +41,7 @@ func (x *examiner) examine(ctx context.Context, dir fd, name string, was catalog
 		err = x.readSmall(f, &found, magic)
 	case whole:
 		f.sequential()
+		f.protect()
 		found.proof = catalog.Read
 		found.sum, found.print, err = identity.File(ctx, f, was.Size, func(n int64) {
 			x.read += n

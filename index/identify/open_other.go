@@ -10,3 +10,4 @@ const (
 )
 
 func (f fd) sequential() {}
+func (f fd) protect()    {}
