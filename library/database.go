@@ -60,7 +60,7 @@ func (l *Library) openCatalog() (err error) {
 	}
 	l.catalogReaders.SetMaxOpenConns(catalogReaders)
 	l.catalogReaders.SetMaxIdleConns(catalogReadersKept)
-	l.catalog = catalog.New(l.catalogWriter, l.catalogReaders, l.explain)
+	l.catalog = catalog.New(l.catalogWriter, l.catalogReaders, l.turn.take, l.explain)
 	return nil
 }
 

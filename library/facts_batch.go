@@ -157,11 +157,16 @@ func below(dir string) (first, end []byte) {
 }
 
 // write applies the changes of b in their order, all or none.
-func (b *factBatch) write(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, nil)
+func (b *factBatch) write(ctx context.Context, db *sql.DB, turn *turn) error {
+	var tx *sql.Tx
+	done, err := turn.take(ctx, func() (err error) {
+		tx, err = db.BeginTx(ctx, nil)
+		return err
+	})
 	if err != nil {
 		return err
 	}
+	defer done()
 	defer tx.Rollback()
 	var prepared [len(factSQL)][]*sql.Stmt
 	for i := range b.changes {

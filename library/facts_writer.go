@@ -22,8 +22,9 @@ const (
 // facts collects changes and writes them in the background. Its goroutine begins with the
 // first change and ends in close.
 type facts struct {
-	dir string
-	log *slog.Logger // nil: slog.Default
+	dir  string
+	turn *turn
+	log  *slog.Logger // nil: slog.Default
 
 	mu       sync.Mutex
 	db       *sql.DB // a connection that does not wait for the disk; nil before the first change
@@ -38,9 +39,9 @@ type facts struct {
 	finished chan struct{} // the goroutine has ended
 }
 
-func newFacts(dir string) *facts {
+func newFacts(dir string, turn *turn) *facts {
 	return &facts{
-		dir: dir, waiting: newFactBatch(), room: make(chan struct{}),
+		dir: dir, turn: turn, waiting: newFactBatch(), room: make(chan struct{}),
 		hurry: make(chan struct{}, 1), news: make(chan struct{}, 1), finished: make(chan struct{}),
 	}
 }
@@ -188,7 +189,7 @@ func (f *facts) writeBatch() (last bool) {
 	f.mu.Unlock()
 	var err error
 	if b != nil {
-		err = explain(f.dir, "write facts of", b.write(context.Background(), f.db))
+		err = explain(f.dir, "write facts of", b.write(context.Background(), f.db, f.turn))
 	}
 
 	f.mu.Lock()

@@ -29,6 +29,7 @@ type Library struct {
 	readers *sql.DB
 	watch   *sql.Conn // of readers; kept, so that Generation never waits for one
 	facts   *facts
+	turn    *turn // of all that write
 
 	catalogWriter  *sql.DB
 	catalogReaders *sql.DB
@@ -107,7 +108,8 @@ func open(ctx context.Context, dataDir, name string) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{name: name, dir: dir, identity: id, this: id.device(), facts: newFacts(dir)}
+	turn := newTurn(dir)
+	l := &Library{name: name, dir: dir, identity: id, this: id.device(), facts: newFacts(dir, turn), turn: turn}
 	if err := l.connect(ctx); err != nil {
 		l.Close()
 		return nil, l.explain("open", err)
@@ -155,6 +157,7 @@ func (l *Library) Close() error {
 			}
 		}
 	}
+	l.turn.close()
 	return l.explain("close", first)
 }
 
@@ -214,10 +217,15 @@ func (l *Library) Info(ctx context.Context) (Info, error) {
 // write runs fn in a transaction that holds the write lock from its start. Errors of
 // fn come back as they are.
 func (l *Library) write(ctx context.Context, op string, fn func(*sql.Tx) error) error {
-	tx, err := l.writer.BeginTx(ctx, nil)
+	var tx *sql.Tx
+	done, err := l.turn.take(ctx, func() (err error) {
+		tx, err = l.writer.BeginTx(ctx, nil)
+		return err
+	})
 	if err != nil {
 		return l.explain(op, err)
 	}
+	defer done()
 	defer tx.Rollback()
 	if err := fn(tx); err != nil {
 		return l.explain(op, err)

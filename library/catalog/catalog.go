@@ -21,6 +21,7 @@ import (
 type Catalog struct {
 	writer  *sql.DB
 	readers *sql.DB
+	turn    func(ctx context.Context, begin func() error) (done func(), err error)
 	explain func(op string, err error) error
 	keyOf   func(uuid.UUID) Key // tests make contents clash with it
 	limits  limits
@@ -34,11 +35,12 @@ type limits struct {
 }
 
 // New is for package library: writer and readers are databases of SQLite with the tables of
-// its schema, whose connections keep statements prepared, and explain gives errors their types. The
-// caller closes both after the last use.
-func New(writer, readers *sql.DB, explain func(op string, err error) error) *Catalog {
+// its schema, whose connections keep statements prepared. turn calls begin when a transaction that
+// writes may begin; done is called at the end of one that has. explain gives errors their types. The
+// caller closes both databases after the last use.
+func New(writer, readers *sql.DB, turn func(ctx context.Context, begin func() error) (done func(), err error), explain func(op string, err error) error) *Catalog {
 	return &Catalog{
-		writer: writer, readers: readers, explain: explain,
+		writer: writer, readers: readers, turn: turn, explain: explain,
 		keyOf:  KeyOf,
 		limits: limits{pageRows: 4096, sliceFiles: 1 << 16, smallFolder: 256},
 	}
@@ -49,7 +51,12 @@ func New(writer, readers *sql.DB, explain func(op string, err error) error) *Cat
 // Tx is for fn's goroutine, and ends with fn. Keep transactions below a second: other writers wait.
 func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
 	err := c.use(ctx, c.writer, func(db *conn) error {
-		return db.transact("BEGIN IMMEDIATE", func() error {
+		done, err := c.turn(ctx, func() error { return db.each("BEGIN IMMEDIATE", nil) })
+		if err != nil {
+			return err
+		}
+		defer done()
+		return db.transact(func() error {
 			tx := &Tx{c: c, conn: db, seen: map[FolderID]*folderState{}}
 			if err := fn(tx); err != nil {
 				return err
@@ -69,7 +76,10 @@ func (c *Catalog) read(ctx context.Context, fn func(*conn) error) error {
 		return err
 	}
 	err := c.use(ctx, c.readers, func(db *conn) error {
-		return db.transact("BEGIN", func() error { return fn(db) })
+		if err := db.each("BEGIN", nil); err != nil {
+			return err
+		}
+		return db.transact(func() error { return fn(db) })
 	})
 	return c.explain("read the index of", err)
 }

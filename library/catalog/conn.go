@@ -98,11 +98,9 @@ func (c *conn) number(text string, args ...driver.Value) (n int64, err error) {
 	return n, err
 }
 
-// transact runs fn between begin and COMMIT, or ROLLBACK where fn fails or panics.
-func (c *conn) transact(begin string, fn func() error) error {
-	if err := c.each(begin, nil); err != nil {
-		return err
-	}
+// transact runs fn in the transaction that has begun, and then COMMIT, or ROLLBACK where fn fails or
+// panics.
+func (c *conn) transact(fn func() error) error {
 	done := false
 	defer func() {
 		if !done {
