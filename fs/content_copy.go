@@ -171,14 +171,15 @@ func (c *openCopy) close() {
 // to the next scan, which can tell where it went.
 func (t *tree) refused(s resolver.Source, err error) {
 	var changed *resolver.ChangedError
+	var wrong *wrongBytes
 	switch {
-	case errors.As(err, &changed) && changed.Attributes:
-	case errors.Is(err, backends.ErrChanged), errors.Is(err, errWrongBytes):
-		t.stale.add(s)
-	}
-	if errors.Is(err, errWrongBytes) {
+	case errors.As(err, &wrong):
+		t.stale.add(s, wrong)
 		t.log.Error("a copy has rotten", "copy", s.Path, "err", err)
 		return
+	case errors.As(err, &changed) && changed.Attributes:
+	case errors.Is(err, backends.ErrChanged):
+		t.stale.add(s, nil)
 	}
 	t.log.Debug("a copy is passed over", "copy", s.Path, "err", err)
 }

@@ -48,9 +48,6 @@ type triedCopy struct {
 	size, mtime          int64
 }
 
-// errWrongBytes says that a copy has not the bytes that it was proven to have.
-var errWrongBytes = errors.New("its bytes are not those that were proven: the disk or the service has changed them unseen")
-
 // errNoCopy says that there is no copy that could be tried.
 var errNoCopy = fmt.Errorf("no copy can be reached now: %w", backends.ErrOffline)
 
@@ -118,10 +115,11 @@ func (f *contentFile) Read(ctx context.Context, dest []byte, off int64) (fuse.Re
 
 // fail is what a reader gets when no copy is left.
 func (f *contentFile) fail(ctx context.Context, err error) syscall.Errno {
+	var wrong *wrongBytes
 	switch {
 	case ctx.Err() != nil:
 		return syscall.EINTR
-	case errors.Is(err, errWrongBytes):
+	case errors.As(err, &wrong):
 		return syscall.EIO
 	case outdated(err):
 		return syscall.ESTALE // what was opened is no more
@@ -152,7 +150,7 @@ func (f *contentFile) readFrom(ctx context.Context, c *openCopy, dest []byte, of
 	f.whole.Pass(off, l.Bytes)
 	if sum, ok := f.whole.Done(); ok && sum != n.is.BLAKE3 {
 		l.Return()
-		f.spoil.Do(f.spoiled)
+		f.spoil.Do(func() { f.spoiled(sum) })
 		return nil, errSpoiled
 	}
 	return lent(l), nil
@@ -171,15 +169,20 @@ func (f *contentFile) note(c *openCopy) {
 }
 
 // spoiled takes back what it can of wrong bytes: the copies they came from are copies no
-// more, and the kernel forgets what it has.
-func (f *contentFile) spoiled() {
+// more, and the kernel forgets what it has. sum is that of what was given out.
+func (f *contentFile) spoiled(sum identity.Sum) {
 	n := f.node
 	f.mu.Lock()
 	used := f.used
 	f.mu.Unlock()
+	wrong := &wrongBytes{n.is.BLAKE3, sum}
 	for _, s := range used {
-		n.tree.log.Error("a copy has rotten", "path", n.uri(), "copy", s.Path, "err", errWrongBytes)
-		n.tree.stale.add(s)
+		n.tree.log.Error("a copy has rotten", "path", n.uri(), "copy", s.Path, "err", wrong)
+		if len(used) > 1 {
+			n.tree.stale.add(s, nil) // nobody knows which it was
+		} else {
+			n.tree.stale.add(s, wrong)
+		}
 	}
 	go n.NotifyContent(0, 0) // the kernel holds the pages of this read until it is answered
 }

@@ -255,6 +255,10 @@ func TestContentOfWhatHasRotten(t *testing.T) {
 			t.Errorf("all of the %s content was given out", name)
 		}
 		mounttest.Eventually(t, 10*time.Second, "the rotten file is no copy any more", func() bool { return !x.proven(t, rotten) })
+		rot, err := x.lib.RotOf(t.Context(), x.here, strings.Trim(rotten, "/"))
+		if err != nil || rot.Expected != sumOf(text) || rot.Actual != sumOf(string(bad)) || rot.Size != int64(size) {
+			t.Errorf("of the rotten %s file is noted %+v, %v", name, rot, err)
+		}
 		_, err = os.ReadFile(m.Path("content", contentID(text)))
 		wantErrno(t, "reading again", err, unix.EHOSTUNREACH)
 		good := filepath.Join(dir, name+"-good")

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sd/identity"
 	"sd/library/catalog"
 	"sd/resolver"
 )
@@ -14,14 +15,14 @@ import (
 const maxStale = 1000
 
 // staleCopies takes off their contents the copies that were found to have changed, so that they are
-// identified anew. It writes in the background: no reader waits for the library. Safe for
-// concurrent use.
+// identified anew, and has it remembered where a disk or a service has changed them unseen. It
+// writes in the background: no reader waits for the library. Safe for concurrent use.
 type staleCopies struct {
-	catalog *catalog.Catalog
-	log     *slog.Logger
+	resolver *resolver.Resolver
+	log      *slog.Logger
 
 	mu      sync.Mutex
-	waiting map[staleCopy]catalog.FileVersion
+	waiting map[staleCopy]refusal
 	running bool
 	closed  bool
 	runs    sync.WaitGroup
@@ -32,17 +33,30 @@ type staleCopy struct {
 	name   string
 }
 
+// refusal is what speaks against a copy.
+type refusal struct {
+	source resolver.Source
+	rot    *wrongBytes // nil: it has another version, or cannot be blamed alone
+}
+
+// wrongBytes says that a copy has not the bytes that it was proven to have.
+type wrongBytes struct{ expected, actual identity.Sum }
+
+func (e *wrongBytes) Error() string {
+	return "its bytes are not those that were proven: the disk or the service has changed them unseen"
+}
+
 // add notes that a source is not a copy of its content.
-func (s *staleCopies) add(src resolver.Source) {
+func (s *staleCopies) add(src resolver.Source, rot *wrongBytes) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.waiting) >= maxStale {
 		return
 	}
 	if s.waiting == nil {
-		s.waiting = make(map[staleCopy]catalog.FileVersion)
+		s.waiting = make(map[staleCopy]refusal)
 	}
-	s.waiting[staleCopy{src.Folder, src.File.Name}] = src.File.FileVersion()
+	s.waiting[staleCopy{src.Folder, src.File.Name}] = refusal{src, rot}
 	if !s.running {
 		s.running = true
 		s.runs.Go(s.run)
@@ -61,9 +75,18 @@ func (s *staleCopies) run() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
-			for c, version := range now {
-				if err := tx.Disprove(c.folder, c.name, version); err != nil {
+		// First what is rotten: once they are disproved nothing tells what they held.
+		for _, r := range now {
+			if r.rot == nil {
+				continue
+			}
+			if err := s.resolver.Rotten(ctx, &r.source, r.rot.expected, r.rot.actual); err != nil {
+				s.log.Warn("cannot note that a copy has rotten", "copy", r.source.Path, "err", err)
+			}
+		}
+		err := s.resolver.Catalog().Update(ctx, func(tx *catalog.Tx) error {
+			for c, r := range now {
+				if err := tx.Disprove(c.folder, c.name, r.source.File.FileVersion()); err != nil {
 					return err
 				}
 			}

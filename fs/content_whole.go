@@ -40,8 +40,8 @@ func (w *wholes) get(ctx context.Context, n *contentNode, c *openCopy) ([]byte, 
 	defer l.Return()
 	h := identity.New()
 	h.Write(l.Bytes)
-	if h.Sum() != n.is.BLAKE3 {
-		return nil, fmt.Errorf("read %s: %w", c.source.Path, errWrongBytes)
+	if sum := h.Sum(); sum != n.is.BLAKE3 {
+		return nil, fmt.Errorf("read %s: %w", c.source.Path, &wrongBytes{n.is.BLAKE3, sum})
 	}
 	data := l.Bytes
 	if c.file == nil {

@@ -68,7 +68,7 @@ func newTree(cfg *Config) (*tree, error) {
 	}
 	t.beside.life, t.beside.end = context.WithCancel(context.Background())
 	local.identified = t.identifiedHere
-	t.stale = staleCopies{catalog: t.resolver.Catalog(), log: t.log}
+	t.stale = staleCopies{resolver: t.resolver, log: t.log}
 	if t.changes == nil {
 		t.changes = unheard{}
 	}

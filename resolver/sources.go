@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"sd/backends"
+	"sd/identity"
+	"sd/library"
 	"sd/library/catalog"
 	"sd/sdpath"
 )
@@ -95,6 +97,18 @@ func (r *Resolver) CandidatesOf(ctx context.Context, c catalog.Content) ([]Sourc
 	}
 	rank(list)
 	return list, nil
+}
+
+// Rotten remembers that a copy holds other bytes than it was proven to have, though it is still
+// the same version, so that the library can tell what it should hold.
+func (r *Resolver) Rotten(ctx context.Context, s *Source, expected, actual identity.Sum) error {
+	place, path, err := r.Placed(s.Path)
+	if err != nil {
+		return err
+	}
+	return r.lib.NoteRot(ctx, library.Rot{
+		Place: place, Path: path, Size: s.File.Size, ModTime: s.File.ModTime, Expected: expected, Actual: actual,
+	})
 }
 
 // source judges one copy.
