@@ -79,6 +79,31 @@ func TestContentOfAServerThatDies(t *testing.T) {
 	lstat(t, m.Path("content", contentID(text)))
 }
 
+// TestContentOfAServerThatComesBack reads on through the same handle after an outage.
+func TestContentOfAServerThatComesBack(t *testing.T) {
+	b := newBucket(t, "bucket", testserver.Gofakes3)
+	m, x := contentMount(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}, CacheBytes: 4 << 20})
+	text := random(1, 16<<20)
+	cloudCopy(t, m, b, x, "object", text)
+	f, err := os.Open(m.Path("content", contentID(text)))
+	must(t, err)
+	defer f.Close()
+	part := make([]byte, 1<<20)
+	_, err = io.ReadFull(f, part)
+	must(t, err)
+	b.Die()
+	err = within(t, deadline, "reading on from a dead server", func() error {
+		_, err := f.ReadAt(part, 12<<20)
+		return err
+	})
+	wantErrno(t, "reading on from a dead server", err, unix.EHOSTUNREACH)
+	must(t, b.Serve())
+	mounttest.Eventually(t, 15*time.Second, "the handle reads on", func() bool {
+		n, err := f.ReadAt(part, 12<<20)
+		return err == nil && string(part[:n]) == text[12<<20:12<<20+n]
+	})
+}
+
 func TestContentOfAnObjectThatChanges(t *testing.T) {
 	b := newBucket(t, "bucket", testserver.Gofakes3)
 	m, x := contentMount(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}, CacheBytes: 4 << 20})

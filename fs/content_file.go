@@ -33,10 +33,10 @@ type contentFile struct {
 	turn chan struct{}            // held while another copy is looked for
 
 	// With the turn alone.
-	waiting []resolver.Source // not tried yet, the best first
-	tried   map[triedCopy]time.Time
-	opened  []*openCopy // all that were; closed with the handle
-	failed  error       // why the last one could not be used
+	waiting []resolver.Source       // not tried yet, the best first
+	tried   map[triedCopy]time.Time // when it could not be reached; zero: never again
+	opened  []*openCopy             // all that were; closed with the handle
+	failed  error                   // why the last one could not be used
 
 	mu   sync.Mutex
 	used []resolver.Source // of which bytes were given out
@@ -205,6 +205,9 @@ func (f *contentFile) copy(ctx context.Context, failed *openCopy) (*openCopy, er
 	f.now.Store(nil)
 	if failed != nil {
 		f.failed = failed.why()
+		if errors.Is(f.failed, backends.ErrOffline) { // which may pass
+			f.tried[triedAs(&failed.source)] = time.Now()
+		}
 	}
 	for again := true; ; {
 		for len(f.waiting) > 0 {
