@@ -118,10 +118,10 @@ func (s *cloud) all(ctx context.Context) error {
 // folder scans one folder with all below it.
 func (s *cloud) folder(ctx context.Context, d Dirty) error {
 	f := &cloudFolder{target: &target{row: s.top}, inner: s.neighbours.inner}
-	if rest := strings.TrimPrefix(d.Dir[len(s.loc.Path):], "/"); d.Dir != s.loc.Path {
+	if d.Dir != s.loc.Path {
 		path := s.loc.Path
 		var buf []byte
-		for name := range strings.SplitSeq(rest, "/") {
+		for _, name := range namesBelow(d.Dir, s.loc.Path) {
 			var out bool
 			if out, buf = s.rules.leavesOut(&f.at, []byte(name), true, buf); out {
 				return nil

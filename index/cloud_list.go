@@ -98,14 +98,18 @@ func (k *keyStream) entry(e *backends.Entry) error {
 	k.shared.find()
 	rest = rest[len(k.stack[len(k.stack)-1].at.path):]
 	for {
-		name, after, ok := strings.Cut(rest, "/")
-		if !ok {
+		skip := 0
+		if k.base == "" && len(k.stack[len(k.stack)-1].at.path) == 0 && rest != "" {
+			skip = 1 // a slash in front is part of the name in the root
+		}
+		i := strings.IndexByte(rest[skip:], '/')
+		if i < 0 {
 			break
 		}
-		if err := k.enter(name); err != nil {
+		if err := k.enter(rest[:skip+i]); err != nil {
 			return err
 		}
-		rest = after
+		rest = rest[skip+i+1:]
 	}
 	if e.Kind == backends.Dir {
 		return nil

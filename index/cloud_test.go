@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -219,7 +218,7 @@ func cloudRandom(t *testing.T, rnd *rand.Rand) {
 	store := mem.New(mem.Config{PageSize: 7})
 	w := newCloudWorld(t, func() (backends.Backend, error) { return store, nil })
 	loc := w.add([]string{"", "b"}[rnd.IntN(2)], library.Rules{All: true})
-	segment := func() string { return []string{"a", "b", "a-b", "a0", "c", ".h", "a.jpg"}[rnd.IntN(7)] }
+	segment := func() string { return []string{"a", "b", "a-b", "a0", "c", ".h", "a.jpg", ""}[rnd.IntN(8)] }
 	objects := map[string]string{}
 	inside := func(name string) bool { return loc.Holds(w.place, name) && name != loc.Path }
 	for step := range 40 {
@@ -227,6 +226,9 @@ func cloudRandom(t *testing.T, rnd *rand.Rand) {
 			name := segment()
 			for rnd.IntN(3) > 0 {
 				name += "/" + segment()
+			}
+			if name == "" || strings.HasSuffix(name, "/") {
+				name += "a" // else it would be a folder's
 			}
 			switch rnd.IntN(5) {
 			case 0:
@@ -243,12 +245,24 @@ func cloudRandom(t *testing.T, rnd *rand.Rand) {
 				}
 			}
 		}
-		if dir := path.Join(loc.Path, segment()); rnd.IntN(2) == 0 {
+		dir := sdpath.JoinKey(loc.Path, segment())
+		if rnd.IntN(3) == 0 && loc.Path == "" {
+			dir = "/" + segment()
+		}
+		if rnd.IntN(2) == 0 && dir != "" {
 			_, err := w.x.ScanFolder(t.Context(), loc, dir, false)
 			w.must(err)
 			for _, key := range w.keys() {
 				if _, ok := objects[key]; !ok && strings.HasPrefix(key, dir+"/") {
-					t.Fatalf("step %d: after a scan of %s the catalog has %s", step, dir, key)
+					t.Fatalf("step %d: after a scan of %q the catalog has %q", step, dir, key)
+				}
+			}
+			for key := range objects {
+				if !strings.HasPrefix(key, dir+"/") {
+					continue
+				}
+				if _, _, err := w.lib.Catalog().FindFile(t.Context(), w.place, key); err != nil {
+					t.Fatalf("step %d: after a scan of %q: %v", step, dir, err)
 				}
 			}
 			continue
@@ -258,7 +272,7 @@ func cloudRandom(t *testing.T, rnd *rand.Rand) {
 		for name, content := range objects {
 			f, ok := got[name]
 			if inside(name) != ok || ok && f.Size != int64(len(content)) {
-				t.Fatalf("step %d: %s is known as %+v (%v), want %d bytes", step, name, f, ok, len(content))
+				t.Fatalf("step %d: %q is known as %+v (%v), want %d bytes", step, name, f, ok, len(content))
 			}
 		}
 		for name := range got {

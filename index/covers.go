@@ -34,14 +34,13 @@ func (x *Indexer) covers(loc library.Location, path string, folder bool) bool {
 	if path == loc.Path {
 		return folder
 	}
-	rest := strings.TrimPrefix(path[len(loc.Path):], "/")
 	local := loc.Place.Local()
 	c := chain{rules: x.newRules(loc, local), fd: -1, lister: newLister()}
 	if local {
 		c.open(localPath(loc.Path))
 		defer c.close()
 	}
-	names := strings.Split(rest, "/")
+	names := namesBelow(path, loc.Path)
 	for i, name := range names {
 		if c.leavesOut(name, folder || i < len(names)-1) {
 			return false
@@ -165,7 +164,7 @@ func (s *local) descend(ctx context.Context, dir string) (f *folder, out bool, e
 	c.open(localPath(s.loc.Path))
 	defer c.close()
 	f.ignores = nil // of the folders above f
-	for name := range strings.SplitSeq(strings.TrimPrefix(dir[len(s.loc.Path):], "/"), "/") {
+	for _, name := range namesBelow(dir, s.loc.Path) {
 		if c.leavesOut(name, true) {
 			return nil, true, nil
 		}

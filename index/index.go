@@ -17,6 +17,7 @@ import (
 
 	"sd/library"
 	"sd/resolver"
+	"sd/sdpath"
 )
 
 // ErrRoot is wrapped by the error of a scan whose location is not there: its folder is gone,
@@ -119,6 +120,14 @@ type Report struct {
 	Moved    int64         `json:"moved"` // of those added: known again, with what they hold
 	Problems int64         `json:"problems"`
 	Took     time.Duration `json:"took"`
+}
+
+// namesBelow are the names that lead from the folder dir to path, which is below it.
+func namesBelow(path, dir string) []string {
+	if dir == "" {
+		return sdpath.SplitKey(path)
+	}
+	return strings.Split(path[len(dir)+1:], "/")
 }
 
 // Dirty is a folder that may have changed.

@@ -1,10 +1,6 @@
 package index
 
-import (
-	"strings"
-
-	"sd/library"
-)
+import "sd/library"
 
 // inner is the locations that lie in a folder, as a tree of the names that lead to them. Nil
 // is none.
@@ -14,9 +10,9 @@ type inner struct {
 	lost  bool // and what is there now is not that root, as when a drive is not plugged in
 }
 
-// add notes a location at path below n.
-func (n *inner) add(path string, lost bool) {
-	for name := range strings.SplitSeq(path, "/") {
+// add notes a location to which names lead from n.
+func (n *inner) add(names []string, lost bool) {
+	for _, name := range names {
 		next := n.below[name]
 		if next == nil {
 			next = &inner{}

@@ -102,7 +102,7 @@ func (p *pass) findNeighbours(ctx context.Context) (n neighbours, err error) {
 			if n.inner == nil {
 				n.inner = &inner{}
 			}
-			n.inner.add(strings.TrimPrefix(o.Path[len(loc.Path):], "/"), p.lost(o))
+			n.inner.add(namesBelow(o.Path, loc.Path), p.lost(o))
 		}
 	}
 	return n, nil

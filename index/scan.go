@@ -6,7 +6,6 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"sd/library"
@@ -232,6 +231,5 @@ func within(path, dir string) bool {
 
 // deeper tells whether path, which is in dir or below, is not directly in it.
 func deeper(path, dir string) bool {
-	rest := strings.TrimPrefix(path[len(dir):], "/")
-	return strings.Contains(rest, "/")
+	return path != dir && len(namesBelow(path, dir)) > 1
 }

@@ -128,7 +128,7 @@ func (w *world) files(place catalog.Place, under string) map[string]catalog.File
 	w.must(err)
 	got := map[string]catalog.File{}
 	w.must(w.lib.Catalog().EachPath(context.Background(), f.ID, func(path string, _ catalog.FolderID, f *catalog.File) error {
-		if strings.HasPrefix(path, under) {
+		if under != "" && strings.HasPrefix(path, under) {
 			path = strings.TrimPrefix(path[len(under):], "/")
 		}
 		file := *f

@@ -4,7 +4,20 @@ import (
 	"database/sql/driver"
 	"fmt"
 	iofs "io/fs"
+	"strings"
 )
+
+// Split parts the path of a file or folder into that of the folder it is in and its own name
+// there; sdpath.JoinKey puts them together again. As in sdpath.SplitKey a path that
+// begins with a slash, which only keys of objects do, lies in the root with all of its first name:
+// "/lead" is "" and "/lead".
+func Split(path string) (dir, name string) {
+	i := strings.LastIndexByte(path, '/')
+	if i <= 0 {
+		return "", path
+	}
+	return path[:i], path[i+1:]
+}
 
 // maxPaths is how many folders' paths are remembered during one walk.
 const maxPaths = 1 << 15

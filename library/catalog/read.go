@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	iofs "io/fs"
-	"strings"
 
 	"github.com/google/uuid"
 )
@@ -13,12 +12,8 @@ import (
 // FindFolder returns the folder at a path of a place ("" is the top), or iofs.ErrNotExist.
 func (c *Catalog) FindFolder(ctx context.Context, place Place, dir string) (f Folder, err error) {
 	err = c.read(ctx, func(db *conn) error {
-		var names []string
-		if dir != "" {
-			names = strings.Split(dir, "/")
-		}
 		var found bool
-		if f, found, err = db.walk(place, names...); err == nil && !found {
+		if f, found, err = db.walk(place, dir); err == nil && !found {
 			err = notFound("find", place, dir)
 		}
 		return err
@@ -29,9 +24,8 @@ func (c *Catalog) FindFolder(ctx context.Context, place Place, dir string) (f Fo
 // FindFile returns the file at a path of a place and the folder that it is in, or iofs.ErrNotExist.
 func (c *Catalog) FindFile(ctx context.Context, place Place, path string) (id FolderID, f File, err error) {
 	err = c.read(ctx, func(db *conn) error {
-		names := strings.Split(path, "/")
-		name := names[len(names)-1]
-		parent, found, err := db.walk(place, names[:len(names)-1]...)
+		dir, name := Split(path)
+		parent, found, err := db.walk(place, dir)
 		if err == nil && found {
 			id = parent.ID
 			f, found, err = db.file(id, name)

@@ -5,6 +5,7 @@ import (
 	iofs "io/fs"
 
 	"sd/identity"
+	"sd/sdpath"
 )
 
 const (
@@ -95,12 +96,12 @@ func (c *conn) subtree(under FolderID) (ids []FolderID, err error) {
 	return ids, err
 }
 
-// walk goes from the top of a place down the names. A file of such a name is no folder.
-func (c *conn) walk(place Place, names ...string) (f Folder, found bool, err error) {
+// walk goes from the top of a place down to a folder. A file of such a name is no folder.
+func (c *conn) walk(place Place, dir string) (f Folder, found bool, err error) {
 	if f, found, err = c.child(0, string(place)); err != nil || !found {
 		return f, found, err
 	}
-	for _, name := range names {
+	for _, name := range sdpath.SplitKey(dir) {
 		if f, found, err = c.child(f.ID, name); err != nil || !found {
 			return f, found, err
 		}

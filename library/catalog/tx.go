@@ -4,7 +4,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	iofs "io/fs"
-	"strings"
+
+	"sd/sdpath"
 )
 
 // Tx is a transaction that changes the catalog. It sees its own changes.
@@ -84,10 +85,10 @@ func (tx *Tx) Path(id FolderID) (Place, string, error) {
 // way that are missing.
 func (tx *Tx) MakePath(place Place, dir string) (FolderID, error) {
 	id, err := tx.Root(place)
-	if err != nil || dir == "" {
+	if err != nil {
 		return id, err
 	}
-	for name := range strings.SplitSeq(dir, "/") {
+	for _, name := range sdpath.SplitKey(dir) {
 		f, found, err := tx.child(id, name)
 		if err != nil {
 			return 0, err
