@@ -10,6 +10,7 @@ import (
 	"sd/identity"
 	"sd/library"
 	"sd/library/catalog"
+	"sd/sdpath"
 )
 
 // leftError says that changes were not written.
@@ -137,7 +138,6 @@ func (w *Watcher) noted(loc library.Location, unidentified, unknown bool) {
 	p := w.places[loc.ID]
 	w.mu.Unlock()
 	if p != nil {
-		p.counts.stale(p)
 		if unidentified {
 			w.identify.want(p)
 		}
@@ -192,13 +192,35 @@ func (w *writer) remove(tx *catalog.Tx, name string) error {
 	if err != nil || dir == 0 {
 		return err
 	}
-	if f, found, err := tx.Folder(dir, base); err != nil || found {
-		if err == nil {
-			_, err = tx.DropFolder(f.ID)
+	f, folder, err := tx.Folder(dir, base)
+	if err != nil {
+		return err
+	}
+	if folder {
+		if folder, err = w.isFolder(tx, f, dir, base); err != nil {
+			return err
 		}
+	}
+	if folder {
+		_, err = tx.DropFolder(f.ID)
 		return err
 	}
 	return tx.DropFile(dir, base)
+}
+
+// isFolder tells whether it was the folder f that was removed, and not a file beside it, whose
+// name it has: then it holds nothing.
+func (w *writer) isFolder(tx *catalog.Tx, f catalog.Folder, dir catalog.FolderID, base string) (bool, error) {
+	_, twin, err := tx.File(dir, base)
+	if err != nil || !twin {
+		return err == nil, err
+	}
+	folders, err := tx.Folders(f.ID)
+	if err != nil || len(folders) > 0 {
+		return false, err
+	}
+	files, err := tx.Files(f.ID, nil)
+	return len(files) == 0, err
 }
 
 // move gives an object or a folder its new name, and tells whether the catalog had it.
@@ -255,30 +277,17 @@ func (w *writer) pass(tx *catalog.Tx, c change) error {
 // parent is the folder that name is in, and its last segment. Where there is no such folder
 // it is made, or 0.
 func (w *writer) parent(tx *catalog.Tx, name string, make bool) (dir catalog.FolderID, base string, err error) {
-	i := strings.LastIndexByte(name, '/')
-	if i < 0 {
-		dir, err = tx.Root(w.place)
-		return dir, name, err
-	}
-	dir, _, err = w.path(tx, strings.Split(name[:i], "/"), make)
-	return dir, name[i+1:], err
+	up, base := catalog.Split(name)
+	dir, _, err = w.folder(tx, up, make)
+	return dir, base, err
 }
 
-// folder is the folder called name.
-func (w *writer) folder(tx *catalog.Tx, name string, make bool) (catalog.FolderID, bool, error) {
-	if name == "" {
-		id, err := tx.Root(w.place)
-		return id, true, err
-	}
-	return w.path(tx, strings.Split(name, "/"), make)
-}
-
-// path goes down from the root.
-func (w *writer) path(tx *catalog.Tx, segments []string, make bool) (id catalog.FolderID, found bool, err error) {
+// folder is the folder called name; "" is the root.
+func (w *writer) folder(tx *catalog.Tx, name string, make bool) (id catalog.FolderID, found bool, err error) {
 	if id, err = tx.Root(w.place); err != nil {
 		return 0, false, err
 	}
-	for _, seg := range segments {
+	for _, seg := range sdpath.SplitKey(name) {
 		f, found, err := tx.Folder(id, seg)
 		if err == nil && !found && make {
 			f.ID, err = tx.AddFolder(catalog.Folder{Parent: id, Name: seg})

@@ -120,9 +120,6 @@ func (i *identifier) one(ctx context.Context, p *place) {
 		i.later(p, retryError)
 		return
 	}
-	if report.Proven > 0 {
-		p.counts.stale(p)
-	}
 	i.rest(p, report, time.Since(began))
 	if report.Changed > 0 { // by the next scan they may be what the catalog says
 		i.later(p, max(identifyAgain, identifyRest*time.Since(began)))

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -111,6 +112,32 @@ func stir(t *testing.T, r *rand.Rand, root string) {
 		_ = os.Symlink("x", name())
 	case 7:
 		_ = os.Chtimes(name(), time.Time{}, time.Unix(int64(r.IntN(1e9)), 0))
+	}
+}
+
+// TestFoldersThatMoveAndGo moves and removes many watched folders at one stroke, so that
+// their watches are gone before the events are read.
+func TestFoldersThatMoveAndGo(t *testing.T) {
+	w := newWorld(t)
+	const folders = 200
+	for i := range folders {
+		w.write(fmt.Sprintf("loc/%d/sub/a.txt", i), "1")
+	}
+	loc := w.addLocal("loc", library.Shallow)
+	watcher := w.start(Config{})
+	w.eventually("all folders are watched", func() bool { return w.state(watcher, loc, Fresh).Watched == 2*folders+1 })
+	for i := range folders {
+		from, to := filepath.Join(w.dir, fmt.Sprint("loc/", i)), filepath.Join(w.dir, fmt.Sprint("loc/gone-", i))
+		if err := errors.Join(os.Rename(from, to), os.RemoveAll(to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.write("loc/last.txt", "12")
+	w.has("loc/last.txt", 2)
+	w.equal(loc)
+	w.eventually("no folder is watched any more", func() bool { return w.state(watcher, loc, Fresh).Watched == 1 })
+	if got := w.state(watcher, loc, Fresh); got.Overflows > 0 {
+		t.Errorf("events were lost %d times", got.Overflows)
 	}
 }
 

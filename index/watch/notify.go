@@ -14,8 +14,10 @@ import (
 // equal ones, so that a stream of writes to one file stays cheap.
 const settle = 10 * time.Millisecond
 
-// eventBuffer is how many events wait for us besides those in the system's own queue.
-const eventBuffer = 1024
+const (
+	eventBuffer = 1024    // events that are read ahead from the system's own queue
+	maxWaiting  = 100_000 // events that wait to be told
+)
 
 // notifier tells listeners what happens in folders of the local disk. One serves all
 // locations, because the system allows few of them; a folder of several locations is
@@ -23,12 +25,16 @@ const eventBuffer = 1024
 type notifier struct {
 	fs    *fsnotify.Watcher
 	limit int           // folders at most; 0: what the system allows
-	done  chan struct{} // the reader has ended
+	news  chan struct{} // something waits; closed when nothing will any more
+	done  chan struct{} // both goroutines have ended
 
 	mu        sync.Mutex
 	users     map[string]int // how many listeners watch a folder, by absolute path
 	listeners []listener     // replaced, never changed
 	full      bool           // the system, or limit, has refused a folder since the last removal
+
+	queueMu sync.Mutex // never held while fsnotify is called
+	waiting []fsnotify.Event
 }
 
 // listener is told of events. Its methods must not block.
@@ -48,8 +54,9 @@ func newNotifier(limit int) (*notifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &notifier{fs: fs, limit: limit, done: make(chan struct{}), users: map[string]int{}}
+	n := &notifier{fs: fs, limit: limit, news: make(chan struct{}, 1), done: make(chan struct{}), users: map[string]int{}}
 	go n.read()
+	go n.tell()
 	return n, nil
 }
 
@@ -151,25 +158,26 @@ func (n *notifier) retry() {
 	n.full = false
 }
 
-// read hands events out until close. After each it rests a little, unless more wait, so
+// read takes events from fsnotify until close. It calls nothing of that, which may hold its
+// lock until an error was taken. After each event it rests a little, unless more wait, so
 // that the system can merge what is equal.
 func (n *notifier) read() {
-	defer close(n.done)
+	defer close(n.news)
 	for {
 		select {
 		case ev, ok := <-n.fs.Events:
 			if !ok {
 				return
 			}
-			for _, l := range n.all() {
-				l.happened(ev.Name, ev.Op)
-			}
-		case _, ok := <-n.fs.Errors: // whatever it is, events may be lost
+			n.queue(ev)
+		case err, ok := <-n.fs.Errors:
 			if !ok {
 				return
 			}
-			for _, l := range n.all() {
-				l.overflowed()
+			// A watch that is to be removed may be gone with its folder. Of all else it is
+			// not known what it means for the events.
+			if !errors.Is(err, syscall.EINVAL) {
+				n.queue(overflow)
 			}
 		}
 		if len(n.fs.Events) == 0 {
@@ -178,9 +186,42 @@ func (n *notifier) read() {
 	}
 }
 
-// all are the listeners; the slice is not changed any more.
-func (n *notifier) all() []listener {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.listeners
+// overflow stands in the queue for events that were lost.
+var overflow = fsnotify.Event{Name: "overflow"}
+
+// queue keeps an event for tell. More than there is room for are lost.
+func (n *notifier) queue(ev fsnotify.Event) {
+	n.queueMu.Lock()
+	if len(n.waiting) >= maxWaiting {
+		n.waiting, ev = nil, overflow
+	}
+	n.waiting = append(n.waiting, ev)
+	n.queueMu.Unlock()
+	select {
+	case n.news <- struct{}{}:
+	default:
+	}
+}
+
+// tell hands events out until read ends.
+func (n *notifier) tell() {
+	defer close(n.done)
+	for range n.news {
+		n.queueMu.Lock()
+		events := n.waiting
+		n.waiting = nil
+		n.queueMu.Unlock()
+		n.mu.Lock()
+		listeners := n.listeners
+		n.mu.Unlock()
+		for _, ev := range events {
+			for _, l := range listeners {
+				if ev == overflow {
+					l.overflowed()
+				} else {
+					l.happened(ev.Name, ev.Op)
+				}
+			}
+		}
+	}
 }

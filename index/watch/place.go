@@ -87,8 +87,11 @@ func (p *place) set(s State, err error) {
 		text = err.Error()
 	}
 	p.mu.Lock()
-	news := text != "" && text != p.err
-	p.state, p.err = s, text
+	news, again := text != "" && text != p.err, text == "" && p.err != "" && s == Fresh
+	p.state = s
+	if text != "" || s == Fresh {
+		p.err = text
+	}
 	if s != Scanning {
 		p.progress = nil
 	}
@@ -96,6 +99,9 @@ func (p *place) set(s State, err error) {
 	p.mu.Unlock()
 	if news {
 		p.w.log.Warn("a location is not kept fresh", "location", name, "err", err)
+	}
+	if again {
+		p.w.log.Info("a location is kept fresh again", "location", name)
 	}
 }
 
@@ -151,7 +157,6 @@ func (p *place) found(r index.Report) {
 	if r.Added+r.Changed+r.Removed == 0 {
 		return
 	}
-	p.counts.stale(p)
 	p.w.packer.changed()
 	if r.Added+r.Changed > 0 {
 		p.w.identify.want(p)

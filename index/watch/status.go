@@ -38,8 +38,8 @@ type LocationStatus struct {
 	Overflows          int // how often changes were lost, and all was scanned for it
 }
 
-// Status returns a snapshot, the locations in the order in which they were added. It does
-// not block.
+// Status returns a snapshot, the locations in the order in which they were added. It waits a
+// quarter of a second at most for how much is indexed.
 func (w *Watcher) Status() Status {
 	s := Status{Waiting: w.changes.waiting()}
 	w.mu.Lock()
@@ -50,9 +50,10 @@ func (w *Watcher) Status() Status {
 	}
 	w.mu.Unlock()
 	s.Folders = notifier.count()
-	now := time.Now()
-	for _, p := range w.all() {
-		s.Locations = append(s.Locations, p.status(now))
+	places := w.all()
+	recount(places)
+	for _, p := range places {
+		s.Locations = append(s.Locations, p.status())
 	}
 	slices.SortFunc(s.Locations, func(a, b LocationStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return s
@@ -72,18 +73,20 @@ func (w *Watcher) Load() (folders int, busy bool) {
 	return notifier.count(), busy
 }
 
-func (p *place) status(now time.Time) LocationStatus {
+func (p *place) status() LocationStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.recount(now)
 	s := LocationStatus{
 		ID: p.id, Name: p.loc.Name, Place: p.loc.Place, Path: p.loc.Path,
-		State: p.state, Err: p.err, Counted: p.counts.ok, Counts: p.counts.known, Scanned: p.loc.Scanned,
+		State: p.state, Counted: p.counts.ok, Counts: p.counts.known, Scanned: p.loc.Scanned,
 		Scan: p.progress, Identify: p.identifying,
 		Watched: p.watching, Unwatched: p.limit.folders(), Advice: p.limit.advice(), Overflows: p.limit.overflows,
 	}
-	if s.State == Fresh && s.Identify != nil {
+	switch {
+	case s.State == Fresh && s.Identify != nil:
 		s.State = Identifying
+	case s.State == Gone || s.State == Failing:
+		s.Err = p.err
 	}
 	return s
 }
