@@ -77,8 +77,8 @@ func TestRandomChanges(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(uint64(seed), 1))
 	root := filepath.Join(w.dir, "loc")
-	for round := range 4 {
-		for range 150 {
+	for round := range 3 {
+		for range 120 {
 			stir(t, r, root)
 			if r.IntN(20) == 0 {
 				time.Sleep(time.Duration(r.IntN(40)) * time.Millisecond)
