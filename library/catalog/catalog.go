@@ -32,6 +32,7 @@ type limits struct {
 	pageRows    int // how many rows a walk takes from one snapshot
 	sliceFiles  int // how many files EachCopy holds at a time, about
 	smallFolder int // up to how many files a folder is searched for one of a content
+	sweepRows   int // how many rows Sweep looks at in one transaction
 }
 
 // New is for package library: writer and readers are databases of SQLite with the tables of
@@ -42,13 +43,14 @@ func New(writer, readers *sql.DB, turn func(ctx context.Context, begin func() er
 	return &Catalog{
 		writer: writer, readers: readers, turn: turn, explain: explain,
 		keyOf:  KeyOf,
-		limits: limits{pageRows: 4096, sliceFiles: 1 << 16, smallFolder: 256},
+		limits: limits{pageRows: 4096, sliceFiles: 1 << 16, smallFolder: 256, sweepRows: 50_000},
 	}
 }
 
 // Update runs fn in one transaction that holds the write lock from its start. Where fn
 // fails, or ctx ends before fn does, nothing is changed. Errors of fn come back as they are. The
 // Tx is for fn's goroutine, and ends with fn. Keep transactions below a second: other writers wait.
+// So would fn itself, for ever, if it wrote to the library by anything but its Tx.
 func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
 	err := c.use(ctx, c.writer, func(db *conn) error {
 		done, err := c.turn(ctx, func() error { return db.each("BEGIN IMMEDIATE", nil) })

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"sd/identity"
 	"sd/library"
@@ -189,13 +190,12 @@ func TestContentsThatClash(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		update(t, c, func(tx *catalog.Tx) error { return tx.DropFile(dir, fmt.Sprint(n)) })
 	}
-	update(t, c, func(tx *catalog.Tx) error {
-		n, err := tx.Sweep()
-		if n != 1 { // the last; content 1 stands before another
-			t.Errorf("Sweep = %d, want 1", n)
+	for i, day := range []int{2, 40} {
+		want := int64(i) // the last; content 1 stands before another
+		if n, err := c.SweepAt(t.Context(), time.Now().AddDate(0, 0, day)); err != nil || n != want {
+			t.Errorf("Sweep = %d, %v, want %d", n, err, want)
 		}
-		return err
-	})
+	}
 	check(0, 2)
 	if _, err := c.Content(t.Context(), sums[3].ContentID()); !errors.Is(err, iofs.ErrNotExist) {
 		t.Errorf("a content that was swept away is known: %v", err)

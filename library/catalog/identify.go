@@ -240,22 +240,3 @@ func (tx *Tx) SetKind(folder FolderID, name string, was FileVersion, kind Kind) 
 	}
 	return tx.mark(folder, name)
 }
-
-// Sweep forgets contents without copies, and returns how many. Until then they are known.
-func (tx *Tx) Sweep() (int64, error) {
-	if err := tx.settle(); err != nil {
-		return 0, err
-	}
-	if err := tx.each("DELETE FROM orphans", nil); err != nil { // they name contents
-		return 0, err
-	}
-	no := false
-	tx.waiting = &no
-	var n int64
-	// The row before another one may be why that one has not the first Key of its id.
-	err := tx.each(`DELETE FROM contents WHERE home IS NULL
-		AND NOT EXISTS (SELECT 1 FROM copies WHERE content = contents.key)
-		AND NOT EXISTS (SELECT 1 FROM contents AS other WHERE other.key = contents.key % 140737488355327 + 1)
-		RETURNING 1`, func([]driver.Value) error { n++; return nil })
-	return n, err
-}
