@@ -81,7 +81,13 @@ func (p *pass) whole(ctx context.Context) (Report, error) {
 	if err != nil || p.dry {
 		return r, err
 	}
-	return r, p.x.lib.SetScanned(ctx, p.loc.ID, began, p.root)
+	if err := p.x.lib.SetScanned(ctx, p.loc.ID, began, p.root); err != nil {
+		return r, err
+	}
+	if _, err := p.recorder.catalog.Sweep(ctx); err != nil {
+		p.x.log.Warn("what the index no longer needs was not dropped; that is tried again tomorrow", "err", err)
+	}
+	return r, nil
 }
 
 // folders is ScanFolders.

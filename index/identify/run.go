@@ -88,6 +88,9 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := r.catalog.Sweep(ctx); err != nil {
+		r.log.Warn("what the index no longer needs was not dropped; that is tried again tomorrow", "err", err)
+	}
 	return r.record(ctx)
 }
 
