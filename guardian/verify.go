@@ -211,7 +211,7 @@ func (v *verifier) scope(ctx context.Context, s Scope, work chan<- catalog.Copy)
 	case !errors.Is(err, iofs.ErrNotExist):
 		return err
 	}
-	v.report(Finding{Verdict: NotIndexed, Place: s.Place, Path: s.Path, Why: "no location has it"})
+	v.report(Finding{Verdict: NotIndexed, Place: s.Place, Path: s.Path, Why: "no location has it; 'sd location add' takes in a folder"})
 	return nil
 }
 

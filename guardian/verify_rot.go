@@ -47,7 +47,7 @@ func sayRot(c *catalog.Copy, now catalog.FileVersion) string {
 		return "another file of the same size and time took its name; whoever put it there may have copied it wrong"
 	}
 	ctime, _ := identity.Ctime(now.Version)
-	return "its inode changed on " + time.Unix(0, ctime).Format(time.DateTime) +
+	return "its ctime is " + time.Unix(0, ctime).Format(time.DateTime) +
 		": a program wrote to it and set its time back, or only its mode, owner or names changed and its disk gives other bytes"
 }
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -98,6 +100,9 @@ func flagError(_ *cobra.Command, err error) error {
 			return usagef("%s is not a flag, because everyone could read the secret in ps: "+
 				"set AWS_SECRET_ACCESS_KEY, or type it at the prompt, or pipe it in with --secret-stdin, or use --profile", secret)
 		}
+	}
+	if number := new(strconv.NumError); errors.As(err, &number) {
+		text = strings.Replace(text, number.Error(), "want a whole number", 1)
 	}
 	return usagef("%s", text)
 }

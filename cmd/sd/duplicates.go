@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,9 @@ import (
 
 // manyNames is how many names of one thing a text shows; JSON has all.
 const manyNames = 20
+
+// howToIdentify is the next step for files whose content is not known.
+const howToIdentify = "'sd location rescan --mode content' reads those here, --mode deep also those in volumes"
 
 // defaultLimit is how many groups are shown if the user does not say.
 const defaultLimit = 100
@@ -113,15 +117,52 @@ func (p *places) scope(ctx context.Context, arg string) (guardian.Scope, error) 
 	return guardian.Scope{Place: place, Path: path}, err
 }
 
+// scopes are the parts of the catalog at PATHs of which it has something.
 func (p *places) scopes(ctx context.Context, args []string) (list []guardian.Scope, err error) {
 	for _, arg := range args {
 		s, err := p.scope(ctx, arg)
+		if err == nil {
+			err = p.needIndexed(ctx, arg, s)
+		}
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// needIndexed refuses a PATH of which the catalog has nothing and is to have nothing.
+func (p *places) needIndexed(ctx context.Context, arg string, s guardian.Scope) error {
+	if known, err := p.isIndexed(ctx, s); known || err != nil {
+		return err
+	}
+	list, err := p.library.Locations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, loc := range list {
+		if s.Holds(loc.Place, loc.Path) {
+			return nil // not scanned yet
+		}
+		if loc.Holds(s.Place, s.Path) {
+			return fmt.Errorf("%s is not indexed: it is not there, location %s leaves it out, or 'sd location rescan %s' finds it",
+				printable(arg), quote(loc.Name), shellWord(loc.Name))
+		}
+	}
+	return fmt.Errorf("%s is not indexed: 'sd location add' takes in a folder with all below it", printable(arg))
+}
+
+// isIndexed tells whether the catalog has the file or folder at s.
+func (p *places) isIndexed(ctx context.Context, s guardian.Scope) (bool, error) {
+	_, err := p.library.Catalog().FindFolder(ctx, s.Place, s.Path)
+	if errors.Is(err, iofs.ErrNotExist) {
+		_, _, err = p.library.Catalog().FindFile(ctx, s.Place, s.Path)
+	}
+	if errors.Is(err, iofs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // copyRow is a copy as it is printed.
@@ -219,7 +260,7 @@ func (a *app) listDuplicates(ctx context.Context, p *places, g *guardian.Guardia
 		fmt.Fprintf(out, "not counted: %s that may be equal (at most %s more); 'sd duplicates --probable' shows them\n", counted(maybe.Files, "file"), size(maybe.Bytes))
 	}
 	if unread.Unproven > 0 {
-		fmt.Fprintf(out, "not compared: %s (%s) in the library whose content is not known yet; 'sd location rescan' identifies them\n", counted(unread.Unproven, "file"), size(unread.UnprovenBytes))
+		fmt.Fprintf(out, "not compared: %s (%s) in the library whose content is not known yet; %s\n", counted(unread.Unproven, "file"), size(unread.UnprovenBytes), howToIdentify)
 	}
 	return nil
 }
@@ -287,7 +328,7 @@ func (a *app) listProbable(ctx context.Context, p *places, g *guardian.Guardian,
 		fmt.Fprintln(out, "no probable duplicates")
 		return nil
 	}
-	fmt.Fprintf(out, "%s with %s: at most %s reclaimable, once reading has proven it ('sd location rescan')\n",
-		counted(totals.Groups, "group"), counted(totals.Files, "file"), size(totals.Bytes))
+	fmt.Fprintf(out, "%s with %s: at most %s reclaimable, once reading has proven it; %s\n",
+		counted(totals.Groups, "group"), counted(totals.Files, "file"), size(totals.Bytes), howToIdentify)
 	return nil
 }

@@ -149,7 +149,7 @@ func printProtect(out *bufio.Writer, totals guardian.ProtectTotals, targets []ta
 		fmt.Fprintf(out, "%s of %s, %s in all\n%s\n", plural(totals.Copies, "copy", "copies"), counted(totals.Contents, "content"), size(totals.Bytes), planOnly)
 	}
 	if totals.Unidentified.Files > 0 {
-		fmt.Fprintf(out, "not planned for: %s (%s) whose content is not known yet; 'sd location rescan' identifies them\n",
-			counted(totals.Unidentified.Files, "file"), size(totals.Unidentified.Bytes))
+		fmt.Fprintf(out, "not planned for: %s (%s) whose content is not known yet; %s\n",
+			counted(totals.Unidentified.Files, "file"), size(totals.Unidentified.Bytes), howToIdentify)
 	}
 }

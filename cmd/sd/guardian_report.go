@@ -20,7 +20,8 @@ func (a *app) guardianReportCommand() *cobra.Command {
 		Long: `Tells of the files below the PATHs (default: all locations) how many have one copy only,
 how many have all their copies on one device or on one medium, and how many have fewer
 than their policy asks for. Copies count wherever they lie. Files whose content is not
-known yet are counted apart: nothing can be said of them.
+known yet are counted apart: nothing can be said of them. Each file is counted once among
+these: copies on one device are not counted again as copies on one medium.
 
 --by-folder breaks it down by the folders right below each PATH, those with most bytes short of
 copies first. A file under several names (hard links) counts once.`,
@@ -116,8 +117,8 @@ func (a *app) printReport(r reportRow, byFolder bool) error {
 		{"", "FILES", "BYTES", "OF THE FILES"},
 		line("identified", r.Total),
 		line("  with one copy only", r.OneCopy),
-		line("  with all copies on one device", r.OneDevice),
-		line("  with all copies on one medium", r.OneMedium),
+		line("  with copies, all on one device", r.OneDevice),
+		line("  with copies on devices of one medium", r.OneMedium),
 		line("  short of the policy", r.Unmet),
 	}
 	if r.Unidentified.Files > 0 {
@@ -160,8 +161,14 @@ func (a *app) printReport(r reportRow, byFolder bool) error {
 		}
 		fmt.Fprintf(a.out, "  %s\n", printable(rot.URI))
 	}
+	if r.Unmet.Files+r.Unidentified.Files > 0 {
+		fmt.Fprintln(a.out)
+	}
 	if r.Unmet.Files > 0 {
-		fmt.Fprintln(a.out, "\n'sd guardian protect' plans the copies that are missing")
+		fmt.Fprintln(a.out, "'sd guardian protect' plans the copies that are missing")
+	}
+	if r.Unidentified.Files > 0 {
+		fmt.Fprintln(a.out, "content not known yet: "+howToIdentify)
 	}
 	return nil
 }

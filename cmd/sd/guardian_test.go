@@ -195,7 +195,7 @@ func TestVerifyCommand(t *testing.T) {
 	writeFile(t, filepath.Join(docs, "copy"), large)
 	writeFile(t, filepath.Join(docs, ".hidden"), "x")
 	writeFile(t, filepath.Join(docs, "note"), "note")
-	s.run("verify", "docs").want(t, 0, "not indexed", "")
+	s.run("verify", "docs").want(t, 1, "not indexed", "")
 	s.must("location", "add", "docs")
 	s.must("verify", "docs").want(t, 0, "ok           3 files", "")
 	s.must("-v", "verify", "docs").want(t, 0, "not indexed  local://laptop"+docs+"/.hidden", "")
@@ -277,6 +277,10 @@ func TestGuardianMisuse(t *testing.T) {
 		{"duplicates --resolve --probable", 2, "only one of"},
 		{"duplicates --limit -1", 2, "negative"},
 		{"duplicates --min-size some", 2, "256M"},
+		{"duplicates --limit many", 2, `invalid argument "many" for "--limit" flag: want a whole number`},
+		{"duplicates nope", 1, "is not indexed: 'sd location add'"},
+		{"guardian report nope", 1, "is not indexed: 'sd location add'"},
+		{"guardian protect nope", 1, "is not indexed: 'sd location add'"},
 		{"duplicates s3://nope", 1, "sd volume add-cloud"},
 		{"duplicates content://550e8400-e29b-41d4-a716-446655440000", 1, "content"},
 		{"guardian", 2, "which command?"},
@@ -290,6 +294,7 @@ func TestGuardianMisuse(t *testing.T) {
 		{"guardian protect --to s3://nope", 1, "sd volume add-cloud"},
 		{"verify", 2, "missing: PATH"},
 		{"verify s3://nope", 1, "sd volume add-cloud"},
+		{"verify nope", 1, "nope: no such file or folder"},
 	} {
 		r := s.run(strings.Fields(tt.args)...)
 		r.want(t, tt.code, "", tt.err)
@@ -301,4 +306,18 @@ func TestGuardianMisuse(t *testing.T) {
 		"guardian policy remove", "guardian report", "guardian protect", "verify"} {
 		s.must(append(strings.Fields(command), "--help")...).want(t, 0, "Usage:", "")
 	}
+}
+
+// A PATH of which nothing is indexed fails, so that nobody takes it for one that is well.
+func TestPathsThatAreNotIndexed(t *testing.T) {
+	s := newSandbox(t)
+	writeFile(t, filepath.Join(s.home, "docs", "a"), "a")
+	writeFile(t, filepath.Join(s.home, "docs", ".hidden"), "a")
+	writeFile(t, filepath.Join(s.home, "other"), "a")
+	s.must("location", "add", "docs")
+	s.run("verify", "docs", "docs/.hidden").want(t, 1, "docs/.hidden  (no location has it", "")
+	s.run("verify", "other").want(t, 1, "not indexed", "")
+	s.run("duplicates", "docs/.hidden").want(t, 1, "", `location "docs" leaves it out`)
+	s.must("duplicates", "docs/a")
+	s.must("guardian", "report", ".") // has a location below it
 }

@@ -124,7 +124,7 @@ func identifySummary(r identify.Report) string {
 		text += ", " + size(r.Downloaded) + " downloaded"
 	}
 	if r.Probable > 0 {
-		text += ", " + commas(r.Probable) + " only probable"
+		text += ", " + commas(r.Probable) + " known by a checksum or samples only"
 	}
 	return text
 }

@@ -122,8 +122,17 @@ func (p *places) locate(ctx context.Context, arg string, loc *library.Location) 
 	} else if err := t.isFolder(ctx); err != nil {
 		return t.explain(err)
 	}
-	loc.Place, loc.Path, err = p.placedTarget(t)
-	return err
+	if loc.Place, loc.Path, err = p.placedTarget(t); err != nil || t.local == "" {
+		return err
+	}
+	locals, err := p.resolver.Locals()
+	if err != nil {
+		return err
+	}
+	if _, pseudo := locals.At("/" + loc.Path); pseudo {
+		return fmt.Errorf("%s holds no files of yours but what the system, or a mount of sd, shows there: choose another folder", t)
+	}
+	return nil
 }
 
 // isFolder returns nil if t, of a volume, is a folder; one that holds nothing may be missing.

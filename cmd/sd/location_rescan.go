@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -188,9 +190,26 @@ func (a *app) runIndexJob(ctx context.Context, p *places, loc library.Location, 
 	case errors.Is(err, jobs.ErrPaused):
 		err = fmt.Errorf("paused; go on with 'sd job resume %d'", job.ID)
 	default:
-		err = fmt.Errorf("%s: %w; 'sd job resume %d' tries again", loc.Name, err, job.ID)
+		err = fmt.Errorf("%s; 'sd job resume %d' tries again", locationFault(loc, err), job.ID)
 	}
 	return done, err
+}
+
+// locationFault is what went wrong with a location in one line, with its name in front once.
+func locationFault(loc library.Location, err error) string {
+	text := err.Error()
+	if root := new(iofs.PathError); errors.As(err, &root) && root.Path == "" { // of a bucket
+		text = strings.ReplaceAll(text, root.Error(), root.Err.Error())
+	}
+	lines := strings.Split(text, "\n") // of joined errors, which may be the same
+	slices.Sort(lines)
+	text = strings.Join(slices.Compact(lines), "; ")
+	return printable(loc.Name) + ": " + withoutLocation(loc.Name, text)
+}
+
+// withoutLocation drops a location's name from the front of an error, where it is told already.
+func withoutLocation(name, text string) string {
+	return strings.TrimPrefix(text, "location "+strconv.Quote(name)+": ")
 }
 
 // showIndexed prints what came of indexing; done is nil if others do it.

@@ -158,6 +158,7 @@ func TestLocationMistakes(t *testing.T) {
 		{[]string{"location", "add"}, 2, "missing: PATH"},
 		{[]string{"location", "add", "none"}, 1, "no such file or folder"},
 		{[]string{"location", "add", "My Docs/skip.iso"}, 1, "is a file"},
+		{[]string{"location", "add", "/proc"}, 1, "choose another folder"},
 		{[]string{"location", "add", "s3://nope"}, 1, "sd volume add-cloud"},
 		{[]string{"location", "add", "local://elsewhere/home"}, 1, "elsewhere"},
 		{[]string{"location", "add", "content://550e8400-e29b-41d4-a716-446655440000"}, 1, "550e8400"},

@@ -86,7 +86,7 @@ func (a *app) verifyLocation(ctx context.Context, p *places, arg string, mend bo
 	report, err := index.New(p.indexConfig()).Verify(ctx, loc, mend, control, show)
 	bar.clear()
 	if err != nil {
-		return fmt.Errorf("%s: %w", loc.Name, err)
+		return errors.New(locationFault(loc, err))
 	}
 	if !a.json {
 		text := fmt.Sprintf("%s: %s, %s compared", quote(loc.Name), counted(report.Files, "file"), counted(report.Folders, "folder"))

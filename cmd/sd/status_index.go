@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +107,12 @@ func (x *indexStatus) summary() string {
 		files, bytes = files+l.Files, bytes+l.Bytes
 		identified, unknown = identified+l.Identified, unknown+l.Unknown
 	}
-	words := []string{counted(int64(len(x.Locations)), "location"), fmt.Sprintf("%s (%s)", counted(files, "file"), size(bytes))}
+	words := []string{counted(int64(len(x.Locations)), "location")}
+	if slices.ContainsFunc(x.Locations, func(l locationStatus) bool { return !l.Counted && l.Scanned != nil }) {
+		words = append(words, "files are being counted")
+	} else {
+		words = append(words, fmt.Sprintf("%s (%s)", counted(files, "file"), size(bytes)))
+	}
 	if identified+unknown > 0 {
 		words = append(words, fmt.Sprintf("%d %% identified", identified*100/(identified+unknown)))
 	}
@@ -122,7 +128,9 @@ func (l *locationStatus) text() string {
 	text := string(l.State)
 	switch {
 	case l.Reason != "":
-		text += ": " + l.Reason
+		text += ": " + withoutLocation(l.Name, l.Reason)
+	case l.State == watch.Waiting && l.Scanned == nil:
+		text += ": others index it, or it comes next ('sd job list' shows them)"
 	case l.Scan != nil:
 		text += ": " + progressText(*l.Scan)
 	case l.Identifying != nil:

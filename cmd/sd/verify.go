@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	iofs "io/fs"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +39,8 @@ first.
 
 The last three are only counted; -v lists them.
 
-Exit status 1 if there is bit rot, or a file that cannot be read. Ctrl-C ends with a summary.`,
+Exit status 1 if there is bit rot, a file that cannot be read, or a PATH that is not indexed.
+Ctrl-C ends with a summary.`,
 		Example: "  sd verify ~/Photos\n  sd verify s3://backup --download",
 		Args:    args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,8 +109,11 @@ func (a *app) verify(ctx context.Context, p *places, args []string, download boo
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	object := &jsonObject{w: out}
 	stop := show.start()
+	unknown := false // a PATH itself is not indexed
 	totals, failure := g.Verify(ctx, guardian.VerifyQuery{Under: scopes, Download: download, Progress: show.add}, func(f guardian.Finding) error {
-		if f.Verdict == guardian.Intact || !a.json && a.verbose == 0 && isUsual(f.Verdict) {
+		named := f.Verdict == guardian.NotIndexed && slices.Contains(scopes, guardian.Scope{Place: f.Place, Path: f.Path})
+		unknown = unknown || named
+		if f.Verdict == guardian.Intact || !named && !a.json && a.verbose == 0 && isUsual(f.Verdict) {
 			return nil
 		}
 		row := p.findingRow(f)
@@ -132,7 +139,7 @@ func (a *app) verify(ctx context.Context, p *places, args []string, download boo
 	} else {
 		printVerified(out, totals, interrupted)
 	}
-	if interrupted || totals[guardian.Rotten].Files > 0 || totals[guardian.Unreadable].Files > 0 {
+	if interrupted || unknown || totals[guardian.Rotten].Files > 0 || totals[guardian.Unreadable].Files > 0 {
 		return &quietError{}
 	}
 	return nil
@@ -153,6 +160,9 @@ func (p *places) verifyScopes(ctx context.Context, args []string) (list []guardi
 		content, ok := uri.(sdpath.Content)
 		if !ok {
 			s, err := p.scope(ctx, arg)
+			if err == nil {
+				err = p.needThere(ctx, arg, s)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -171,6 +181,20 @@ func (p *places) verifyScopes(ctx context.Context, args []string) (list []guardi
 		}
 	}
 	return list, nil
+}
+
+// needThere refuses a PATH of this device that neither the disk nor the catalog has.
+func (p *places) needThere(ctx context.Context, arg string, s guardian.Scope) error {
+	if s.Place != catalog.DevicePlace(p.resolver.ThisDevice().ID) {
+		return nil
+	}
+	if _, err := os.Lstat("/" + s.Path); !errors.Is(err, iofs.ErrNotExist) {
+		return nil
+	}
+	if known, err := p.isIndexed(ctx, s); known || err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: no such file or folder", printable(arg))
 }
 
 func printFinding(out *bufio.Writer, row findingRow) {
