@@ -31,7 +31,7 @@ type local struct {
 	mark string // of the root, when it was last scanned
 
 	// Under place.mu, as what place has:
-	watched map[string]bool // folders, as paths of the system
+	watched watched // folders, as paths of the system
 	dirty   dirty
 	whole   time.Time // when all is to be looked at next
 	lost    time.Time // when that was done for lost events
@@ -39,7 +39,7 @@ type local struct {
 
 func newLocal(p *place) *local {
 	p.limit.least = p.w.cfg.pace.limited
-	return &local{place: p, root: systemPath(p.loc.Path), wake: make(chan struct{}, 1), watched: map[string]bool{}}
+	return &local{place: p, root: systemPath(p.loc.Path), wake: make(chan struct{}, 1)}
 }
 
 // systemPath is where the system has a path of the catalog.
@@ -62,10 +62,10 @@ func (l *local) happened(name string, op fsnotify.Op) {
 	}
 	l.mu.Lock()
 	news := false
-	if l.watched[dir] {
+	if l.watched.has(dir) {
 		news = l.dirty.add(catalogPath(dir), kind, now)
 	}
-	if l.watched[name] {
+	if l.watched.has(name) {
 		news = l.folderHappened(name, op, now) || news
 	}
 	l.mu.Unlock()
@@ -78,10 +78,8 @@ func (l *local) happened(name string, op fsnotify.Op) {
 func (l *local) folderHappened(name string, op fsnotify.Op, now time.Time) (news bool) {
 	if op.Has(fsnotify.Create) || op.Has(fsnotify.Rename) {
 		// Another folder has the name now, or none; those below went with it.
-		for other := range l.watched {
-			if other == name || strings.HasPrefix(other, name+"/") {
-				l.unwatch(other)
-			}
+		for _, other := range l.watched.from(name) {
+			l.unwatch(other)
 		}
 	} else if op.Has(fsnotify.Remove) {
 		l.unwatch(name)
@@ -96,8 +94,8 @@ func (l *local) folderHappened(name string, op fsnotify.Op, now time.Time) (news
 }
 
 func (l *local) unwatch(name string) {
-	delete(l.watched, name)
-	l.watching = len(l.watched)
+	l.watched.remove(name)
+	l.watching = l.watched.len()
 	l.w.notifier.remove(name)
 }
 
@@ -158,7 +156,7 @@ func (l *local) end() {
 	l.w.notifier.unlisten(l)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for name := range l.watched {
+	for _, name := range l.watched.from("/") {
 		l.unwatch(name)
 	}
 }
@@ -342,7 +340,7 @@ func (l *local) watchBelow(ctx context.Context, dir string, deep, again bool) (t
 // cannot be seen by a scan either. Again says that the name may have another folder now.
 func (l *local) watch(name string, again bool) (isNew, ok bool) {
 	l.mu.Lock()
-	have := l.watched[name]
+	have := l.watched.has(name)
 	l.mu.Unlock()
 	if have && !again {
 		return false, true
@@ -357,8 +355,8 @@ func (l *local) watch(name string, again bool) (isNew, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
-		l.watched[name] = true
-		l.watching = len(l.watched)
+		l.watched.add(name)
+		l.watching = l.watched.len()
 	}
 	return !have && err == nil, true
 }
