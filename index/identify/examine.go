@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sd/identity"
+	"sd/library"
 	"sd/library/catalog"
 )
 
@@ -70,14 +71,19 @@ func (x *examiner) examine(ctx context.Context, dir fd, name string, was catalog
 	return found, nil
 }
 
-// examineOne reads one file of a folder, to its end.
-func examineOne(ctx context.Context, dir string, f *catalog.File) (finding, error) {
+// examineOne reads one file of this device, to its end.
+func examineOne(ctx context.Context, lib *library.Library, place catalog.Place, path string, f *catalog.File) (finding, error) {
+	dir, _ := catalog.Split(path)
 	folder, err := openFolder(dir)
 	if err != nil {
 		return finding{}, err
 	}
 	defer folder.close()
-	return new(examiner).examine(ctx, folder, f.Name, f.FileVersion(), true, f.Kind == catalog.KindUnknown)
+	found, err := new(examiner).examine(ctx, folder, f.Name, f.FileVersion(), true, f.Kind == catalog.KindUnknown)
+	if err == nil {
+		err = compareKept(ctx, lib, place, path, folder, f, found.sum)
+	}
+	return found, err
 }
 
 // settled returns once f is a regular file of that version whose next change will show in

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
-	"strings"
 	"time"
 
 	"sd/index"
@@ -76,7 +75,7 @@ func one(ctx context.Context, cfg index.Config, place catalog.Place, path string
 	if err != nil || f.Type != catalog.Regular || f.Size == 0 {
 		return err
 	}
-	found, err := examineOne(ctx, strings.TrimSuffix(strings.TrimSuffix(path, f.Name), "/"), &f)
+	found, err := examineOne(ctx, cfg.Library, place, path, &f)
 	if err != nil {
 		return err
 	}

@@ -153,6 +153,9 @@ func (r *run) examine(ctx context.Context, x *examiner, c chunk) {
 		if failed == nil {
 			found, failed = x.examine(ctx, dir, f.Name, f.FileVersion(), c.whole, f.Kind == catalog.KindUnknown)
 		}
+		if failed == nil && found.proof == catalog.Read {
+			failed = compareKept(ctx, r.cfg.Library, r.loc.Place, join(c.path, f.Name), dir, f, found.sum)
+		}
 		if failed == nil && found.proof == catalog.Unknown {
 			found.dir = c.dir
 			r.tally.read.Add(identity.PrintSize)

@@ -2,7 +2,11 @@
 
 package identify
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"sd/library/catalog"
+)
 
 const (
 	quiet       = 0
@@ -11,3 +15,6 @@ const (
 
 func (f fd) sequential() {}
 func (f fd) protect()    {}
+
+// born is not known here.
+func (f fd) born(string, catalog.FileVersion) (int64, bool) { return 0, false }
