@@ -20,7 +20,7 @@ import (
 const manyNames = 20
 
 // howToIdentify is the next step for files whose content is not known.
-const howToIdentify = "'sd location rescan --mode content' reads those here, --mode deep also those in volumes"
+const howToIdentify = "'sd location rescan NAME --mode content' reads those here, --mode deep also those in volumes"
 
 // defaultLimit is how many groups are shown if the user does not say.
 const defaultLimit = 100

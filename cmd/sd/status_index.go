@@ -53,6 +53,7 @@ func (x *indexing) status(ctx context.Context) *indexStatus {
 		return nil
 	}
 	now := x.watcher.Status()
+	now.Locations = append(now.Locations, x.newLocations(ctx, now.Locations)...)
 	st := &indexStatus{
 		Locations: []locationStatus{}, WatchedFolders: now.Folders, WaitingChanges: now.Waiting, Problem: now.Problem,
 	}
@@ -72,6 +73,23 @@ func (x *indexing) status(ctx context.Context) *indexStatus {
 		st.Locations = append(st.Locations, row)
 	}
 	return st
+}
+
+// newLocations are those that the watcher has not seen yet, such as all of them when the mount
+// has just begun.
+func (x *indexing) newLocations(ctx context.Context, seen []watch.LocationStatus) (list []watch.LocationStatus) {
+	all, err := x.places.library.Locations(ctx)
+	if err != nil {
+		return nil // the watcher tells what is wrong with the library
+	}
+	for _, loc := range all {
+		if !slices.ContainsFunc(seen, func(l watch.LocationStatus) bool { return l.ID == loc.ID }) {
+			list = append(list, watch.LocationStatus{
+				ID: loc.ID, Name: loc.Name, Place: loc.Place, Path: loc.Path, State: watch.Waiting, Scanned: loc.Scanned,
+			})
+		}
+	}
+	return list
 }
 
 // printIndex tells of the locations: all together in a line, then each.

@@ -25,4 +25,12 @@ func TestStatusCountsWhatOthersIndex(t *testing.T) {
 	eventually(t, "two files are counted", counts(2, 0))
 	s.must("verify", folder).want(t, 0, "identified   2 files", "")
 	eventually(t, "both are identified", counts(2, 2))
+
+	// A mount that has just begun knows of its locations.
+	mountpoint := s.status().Mountpoint
+	s.must("umount", mountpoint)
+	s.must("mount", mountpoint)
+	if got := len(s.status().Index.Locations); got != 1 {
+		t.Errorf("got %d locations right after the mount, want 1", got)
+	}
 }
