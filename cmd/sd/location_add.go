@@ -136,7 +136,11 @@ func (p *places) locate(ctx context.Context, arg string, loc *library.Location) 
 }
 
 // isFolder returns nil if t, of a volume, is a folder; one that holds nothing may be missing.
+// The root is not asked for: the first request of the scan tells.
 func (t target) isFolder(ctx context.Context) error {
+	if t.name == "" {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	e, err := t.stat(ctx)
