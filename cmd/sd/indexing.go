@@ -135,7 +135,10 @@ func (x *indexing) search(ctx context.Context, query string, limit int, yield fu
 	if err != nil {
 		return err
 	}
-	return s.Names(ctx, query, limit, yield)
+	_, err = s.Search(ctx, search.Query{Text: query, Limit: limit}, func(h search.Hit) error {
+		return yield(h.File.Name, h.Path)
+	})
+	return err
 }
 
 // open gives the Searcher, which is made for the first query.

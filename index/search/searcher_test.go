@@ -309,26 +309,3 @@ func TestSearchesWhilePacksChange(t *testing.T) {
 		t.Errorf("there are packs %q, want one", list)
 	}
 }
-
-func TestNames(t *testing.T) {
-	w := newWorld(t)
-	for _, path := range []string{"a/x.jpg", "b/x.jpg", "c/x (2).jpg", "d/x.jpg", "e/.jpg.x.jpg", "f/" + strings.Repeat("é", 125) + "x.jpg", "g/" + strings.Repeat("é", 125) + "x.jpg"} {
-		w.put(t, w.here(), path)
-	}
-	got := map[string]string{}
-	err := w.searcher.Names(t.Context(), "x *.jpg", 100, func(name string, target sdpath.Path) error {
-		if _, taken := got[name]; taken || len(name) > sdpath.MaxName || strings.Contains(name, "/") {
-			t.Errorf("%q is no name of its own", name)
-		}
-		got[name] = target.String()
-		return nil
-	})
-	if err != nil || len(got) != 7 {
-		t.Errorf("%d names, %v, want 7: %q", len(got), err, got)
-	}
-	for _, name := range []string{"x.jpg", "x (2).jpg", "x (3).jpg"} {
-		if got[name] == "" {
-			t.Errorf("no hit is called %q: %q", name, got)
-		}
-	}
-}
