@@ -34,6 +34,7 @@ Open $mountpoint in a file manager, or try:
   ls $mountpoint/local/*/
   bin/sd path "$PWD/README.md"      the same file's name as a URI
   bin/sd status                     what is mounted, and how it does
+  bin/sd location add ~/Pictures    index a folder; then: bin/sd search '*.jpg'
   bin/sd volume add-cloud NAME --service s3 --bucket BUCKET
                                     add a bucket; it appears in $mountpoint/s3
 END
