@@ -17,6 +17,8 @@ const smallFile = 102_400
 
 // Identify says that the regular file has the bytes of that BLAKE3, and by which proof, at least
 // Read. It returns false, and changes nothing, where the file is gone or not that version any more.
+// Where that content is known with another size, one of the two is wrong: who has read the bytes is right.
+// The other files, or this one, then have no content.
 // It is quickest with files without a Content, ten thousand and more in one transaction.
 func (tx *Tx) Identify(folder FolderID, name string, was FileVersion, sum identity.Sum, print identity.Print, p Proof) (bool, error) {
 	id := sum.ContentID()
@@ -38,7 +40,7 @@ func (tx *Tx) Identify(folder FolderID, name string, was FileVersion, sum identi
 		return false, err
 	}
 	if is {
-		tx.pending = append(tx.pending, pending{Content{key, sum, was.Size, print}, folder, name})
+		tx.pending = append(tx.pending, pending{Content{key, sum, was.Size, print}, folder, name, p})
 		if len(tx.pending) >= maxPending {
 			return true, tx.settle()
 		}
@@ -51,8 +53,8 @@ func (tx *Tx) Identify(folder FolderID, name string, was FileVersion, sum identi
 	if err != nil || !is || old.Type != Regular || old.FileVersion() != was {
 		return false, err
 	}
-	real, home, err := tx.content(Content{key, sum, was.Size, print}, folder)
-	if err != nil {
+	real, home, err := tx.content(Content{key, sum, was.Size, print}, folder, p)
+	if err != nil || real == 0 {
 		return false, err
 	}
 	if err := tx.setContent(folder, name, real, p); err != nil || old.Content == real {
@@ -74,6 +76,7 @@ type pending struct {
 	content Content
 	folder  FolderID
 	name    string
+	proof   Proof
 }
 
 // maxPending is how many files wait to be made known to their contents.
@@ -87,9 +90,15 @@ func (tx *Tx) settle() error {
 	}
 	slices.SortStableFunc(tx.pending, func(a, b pending) int { return cmp.Compare(a.content.Key, b.content.Key) })
 	for _, p := range tx.pending {
-		key, home, err := tx.content(p.content, p.folder)
+		key, home, err := tx.content(p.content, p.folder, p.proof)
 		if err != nil {
 			return err
+		}
+		if key == 0 {
+			if err := tx.clearContent(p.folder, p.name); err != nil {
+				return err
+			}
+			continue
 		}
 		if key != p.content.Key {
 			if err := tx.each("UPDATE files SET content = ? WHERE folder = ? AND name = ?", nil, int64(key), int64(p.folder), blob(p.name)); err != nil {
@@ -111,9 +120,14 @@ func (tx *Tx) setContent(folder FolderID, name string, key Key, p Proof) error {
 		int64(key), int64(p), int64(folder), blob(name))
 }
 
+func (tx *Tx) clearContent(folder FolderID, name string) error {
+	return tx.each("UPDATE files SET content = NULL, proof = 0 WHERE folder = ? AND name = ?", nil, int64(folder), blob(name))
+}
+
 // content returns the Key of a content, and makes its row where there is none. A new row has
-// its home in folder, if that is small: then it is at home there.
-func (tx *Tx) content(c Content, folder FolderID) (_ Key, home bool, err error) {
+// its home in folder, if that is small: then it is at home there. A Key of 0: the content is known
+// with another size, and p is not enough to say that this one is right.
+func (tx *Tx) content(c Content, folder FolderID, p Proof) (_ Key, home bool, err error) {
 	var at driver.Value
 	small, err := tx.small(folder)
 	if err != nil {
@@ -136,12 +150,36 @@ func (tx *Tx) content(c Content, folder FolderID) (_ Key, home bool, err error) 
 			return 0, false, err
 		}
 		if have.BLAKE3 == c.BLAKE3 {
-			if have.Size != c.Size {
-				return 0, false, fmt.Errorf("catalog: content %s has %d bytes, not %d", have.ID(), have.Size, c.Size)
+			switch {
+			case have.Size == c.Size:
+				return key, false, nil
+			case p == Read || p == Passed:
+				c.Key = key
+				return key, false, tx.correct(c)
 			}
-			return key, false, nil
+			return 0, false, nil
 		}
 	}
+}
+
+// correct gives a known content the size that it really has, and takes it from files of another.
+func (tx *Tx) correct(c Content) error {
+	files, err := tx.filesOf(c.Key)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.file.Size == c.Size {
+			continue
+		}
+		if err := tx.clearContent(f.dir, f.file.Name); err != nil {
+			return err
+		}
+		if err := tx.lose(c.Key, f.dir, f.file.Name); err != nil {
+			return err
+		}
+	}
+	return tx.each("UPDATE contents SET size = ?, print = ? WHERE key = ?", nil, c.Size, orNull(int64(c.Print)), int64(c.Key))
 }
 
 // small tells whether a folder has few enough files to be searched.
