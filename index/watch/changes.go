@@ -90,8 +90,11 @@ func (w *Watcher) Moved(volume, old, new string, dir bool) {
 	w.changes.add(volume, change{verb: moved, name: old, to: new, dir: dir})
 }
 
+// wantsPatience is how long a reader of a volume waits for the catalog.
+const wantsPatience = 50 * time.Millisecond
+
 // Wants tells whether a version is in the catalog and its content is not known. Of volumes
-// without a location, which most reads are of, it knows that at once.
+// without a location, which most reads are of, it knows that at once; a busy catalog means no.
 func (w *Watcher) Wants(volume, name, version string, size int64) bool {
 	c := w.changes
 	c.mu.Lock()
@@ -100,7 +103,9 @@ func (w *Watcher) Wants(volume, name, version string, size int64) bool {
 	if !indexed {
 		return false
 	}
-	_, f, err := w.cat.FindFile(w.life, catalog.VolumePlace(volume), name)
+	ctx, cancel := context.WithTimeout(w.life, wantsPatience)
+	defer cancel()
+	_, f, err := w.cat.FindFile(ctx, catalog.VolumePlace(volume), name)
 	return err == nil && f.Version == version && f.Size == size && !f.Proof.Proven()
 }
 
