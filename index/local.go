@@ -66,9 +66,9 @@ func (s *local) close() { closeFD(s.fd) }
 func (p *pass) checkRoot(real string) error {
 	root, pseudo := fileSystem(p.locals, real)
 	switch {
-	case pseudo:
+	case pseudo && p.loc.Root == "":
 		return fmt.Errorf("location %q: %s holds no files of yours but what the system shows there", p.loc.Name, real)
-	case p.loc.Root != "" && root != "" && root != p.loc.Root:
+	case p.loc.Root != "" && root != p.loc.Root: // as in /run, when a drive is no longer mounted there
 		return fmt.Errorf("location %q: %w: %s is on another file system than before; plug the drive in, or remove the location and add it again",
 			p.loc.Name, ErrRoot, real)
 	}

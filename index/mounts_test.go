@@ -109,3 +109,16 @@ func taskMounts() error {
 	_, err = scan(loc)
 	return err
 }
+
+// Where a drive was and is no longer, a system's own file system may show.
+func TestRootThatTheSystemTook(t *testing.T) {
+	w := newWorld(t, nil)
+	for root, want := range map[string]bool{"": false, "a drive": true} {
+		loc, err := w.lib.AddLocation(t.Context(), library.Location{Name: "on " + root, Place: w.here, Path: "proc/sys" + root, Root: root})
+		w.must(err)
+		loc.Path = "proc/sys"
+		if _, err := w.x.Scan(t.Context(), loc, index.Control{}); err == nil || errors.Is(err, index.ErrRoot) != want {
+			t.Errorf("with root %q: %v, want ErrRoot: %v", root, err, want)
+		}
+	}
+}
