@@ -92,7 +92,7 @@ func (a *app) duplicates(ctx context.Context, p *places, args []string, opts dup
 		}
 	}
 	q := guardian.DuplicateQuery{MinSize: int64(opts.minSize), Limit: opts.limit}
-	if q.Under, err = p.scopes(ctx, args); err != nil {
+	if q.Under, err = a.scopes(ctx, p, args); err != nil {
 		return err
 	}
 	g := guardian.New(p.library, p.resolver)
@@ -117,8 +117,14 @@ func (p *places) scope(ctx context.Context, arg string) (guardian.Scope, error) 
 	return guardian.Scope{Place: place, Path: path}, err
 }
 
-// scopes are the parts of the catalog at PATHs of which it has something.
-func (p *places) scopes(ctx context.Context, args []string) (list []guardian.Scope, err error) {
+// scopes are the parts of the catalog at PATHs of which it has something; none is all of it. It
+// says so where that is nothing.
+func (a *app) scopes(ctx context.Context, p *places, args []string) (list []guardian.Scope, err error) {
+	if len(args) == 0 {
+		if all, err := p.library.Locations(ctx); err == nil && len(all) == 0 {
+			fmt.Fprintln(a.errOut, "there is no location yet, so nothing is known of any file: 'sd location add PATH' makes one")
+		}
+	}
 	for _, arg := range args {
 		s, err := p.scope(ctx, arg)
 		if err == nil {

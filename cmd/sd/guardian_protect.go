@@ -70,7 +70,7 @@ type targetRow struct {
 
 func (a *app) protect(ctx context.Context, p *places, args, to []string, limit int) (err error) {
 	var q guardian.ProtectQuery
-	if q.Under, err = p.scopes(ctx, args); err != nil {
+	if q.Under, err = a.scopes(ctx, p, args); err != nil {
 		return err
 	}
 	for _, arg := range to {

@@ -69,7 +69,7 @@ type rotRow struct {
 }
 
 func (a *app) guardianReport(ctx context.Context, p *places, args []string, byFolder bool, limit int) error {
-	scopes, err := p.scopes(ctx, args)
+	scopes, err := a.scopes(ctx, p, args)
 	if err != nil {
 		return err
 	}

@@ -314,7 +314,14 @@ func TestPathsThatAreNotIndexed(t *testing.T) {
 	writeFile(t, filepath.Join(s.home, "docs", "a"), "a")
 	writeFile(t, filepath.Join(s.home, "docs", ".hidden"), "a")
 	writeFile(t, filepath.Join(s.home, "other"), "a")
-	s.must("location", "add", "docs")
+	for _, args := range []string{"duplicates", "duplicates --resolve", "guardian report", "guardian protect"} {
+		s.must(strings.Fields(args)...).want(t, 0, "", "there is no location yet")
+	}
+	var added indexedRow
+	s.decode(&added, "location", "add", "docs")
+	if added.Location.Scanned == nil || added.Location.Files != 1 {
+		t.Errorf("got %+v, want the location as it is after the scan", added.Location)
+	}
 	s.run("verify", "docs", "docs/.hidden").want(t, 1, "docs/.hidden  (no location has it", "")
 	s.run("verify", "other").want(t, 1, "not indexed", "")
 	s.run("duplicates", "docs/.hidden").want(t, 1, "", `location "docs" leaves it out`)

@@ -223,6 +223,9 @@ func (a *app) showIndexed(ctx context.Context, p *places, loc library.Location, 
 		if now, err := jobs.Get(ctx, p.library, job); err == nil {
 			row.State = now.State
 		}
+		if now, err := p.locationByID(ctx, loc.ID); err == nil {
+			loc = now // with the time of the scan
+		}
 		var err error
 		if row.Location, err = p.locationRow(ctx, loc); err != nil {
 			return errors.Join(failure, err)
