@@ -260,7 +260,7 @@ func (a *app) listDuplicates(ctx context.Context, p *places, g *guardian.Guardia
 		fmt.Fprintf(out, "%s with %s: %s reclaimable\n", counted(totals.Groups, "group"), plural(totals.Copies, "copy", "copies"), size(totals.Reclaimable))
 	}
 	if shown < totals.Groups {
-		fmt.Fprintf(out, "the first %s are shown; --limit 0 shows all\n", counted(shown, "group"))
+		fmt.Fprintf(out, "%s of them shown; --limit 0 shows all\n", commas(shown))
 	}
 	if maybe.Groups > 0 {
 		fmt.Fprintf(out, "not counted: %s that may be equal (at most %s more); 'sd duplicates --probable' shows them\n", counted(maybe.Files, "file"), size(maybe.Bytes))

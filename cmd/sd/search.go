@@ -112,7 +112,7 @@ func (a *app) search(ctx context.Context, p *places, text string, opts searchOpt
 	case out.printed == 0:
 		return a.sayNoMatch(ctx, p)
 	case q.Limit > 0 && stats.Matches > int64(q.Limit) && !a.json:
-		fmt.Fprintf(a.errOut, "these are %s of %s matches; --limit prints more\n", commas(int64(q.Limit)), commas(stats.Matches))
+		fmt.Fprintf(a.errOut, "%s of %s matches; --limit prints more\n", commas(int64(q.Limit)), commas(stats.Matches))
 	}
 	return nil
 }
