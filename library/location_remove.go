@@ -7,6 +7,7 @@ import (
 	iofs "io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"sd/library/catalog"
 )
@@ -17,12 +18,15 @@ const dropStep = 10_000
 
 // RemoveLocation forgets a location, its problems, and what the catalog has of it that no
 // other location holds; the files stay where they are. An unknown id is fs.ErrNotExist. If it
-// ends in the middle the location is still there, with less in it. If a scan of it was under
-// way, Uncover drops what that has put back.
+// ends in the middle the location is still there, with less in it, as one that was never
+// scanned. If a scan of it was under way, Uncover drops what that has put back.
 func (l *Library) RemoveLocation(ctx context.Context, id int64) error {
 	loc, err := scanLocation(l.readers.QueryRowContext(ctx, "SELECT "+locationColumns+" FROM locations WHERE id = ?", id))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return l.explain("remove a location from", err)
+	}
+	if err := l.SetScanned(ctx, id, time.Time{}, loc.Root); err != nil {
+		return err
 	}
 	if err := l.uncover(ctx, loc.Place, loc.Path, id); err != nil {
 		return err
