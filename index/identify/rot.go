@@ -18,7 +18,7 @@ import (
 // be another file of the same number, made with an old time, as by unpacking an archive.
 // What is there is then identified all the same.
 func compareKept(ctx context.Context, lib *library.Library, place catalog.Place, path string, dir fd, f *catalog.File, sum identity.Sum) error {
-	if f.Proof != catalog.Kept {
+	if f.Proof != catalog.Kept || f.Content == catalog.KeyOf(sum.ContentID()) {
 		return nil
 	}
 	was, err := lib.Catalog().ContentByKey(ctx, f.Content)
