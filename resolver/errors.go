@@ -30,9 +30,14 @@ type VolumeNotFoundError struct {
 	Service    sdpath.Service // "" where Identifier is a volume's name
 	Identifier string
 	Known      []string // names; only where Service is ""
+	// Removed says that the library once had it, of which the fingerprint in Identifier is left.
+	Removed bool
 }
 
 func (e *VolumeNotFoundError) Error() string {
+	if e.Removed {
+		return `no volume any more: it was removed from the library; "sd volume add-cloud" adds it again`
+	}
 	if e.Service == "" {
 		known := "there is none"
 		if len(e.Known) > 0 {

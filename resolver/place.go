@@ -43,7 +43,7 @@ func (st *state) uri(place catalog.Place, path string) (sdpath.Path, error) {
 	if fingerprint, ok := strings.CutPrefix(string(place), volumePrefix); ok {
 		e := st.byFingerprint[fingerprint]
 		if e == nil {
-			return nil, &VolumeNotFoundError{Identifier: fingerprint, Known: st.volumeNames()}
+			return nil, &VolumeNotFoundError{Identifier: fingerprint, Removed: true}
 		}
 		return sdpath.Cloud{Service: e.info.Service, Identifier: e.ident, Path: path}, nil
 	}

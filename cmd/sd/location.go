@@ -232,7 +232,11 @@ func (a *app) listLocations(ctx context.Context, p *places) error {
 		if r.Scanned != nil {
 			scanned = when(*r.Scanned)
 		}
-		cells = append(cells, []string{r.Name, r.URI, string(r.Mode), commas(r.Files), size(r.Bytes), commas(r.Proven), commas(int64(r.Problems)), scanned})
+		where := r.URI
+		if _, err := p.resolver.URI(loc.Place, loc.Path); err != nil && isVolume(loc) {
+			where = "(its volume was removed)"
+		}
+		cells = append(cells, []string{r.Name, where, string(r.Mode), commas(r.Files), size(r.Bytes), commas(r.Proven), commas(int64(r.Problems)), scanned})
 	}
 	if a.json {
 		return a.printJSON(rows)

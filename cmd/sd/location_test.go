@@ -250,6 +250,15 @@ func TestCloudLocation(t *testing.T) {
 	if got := s.found("a.jpg"); !slices.Equal(got, []string{"a.jpg"}) {
 		t.Errorf("got %q, want what the outer location has", got)
 	}
+
+	// The volume goes and the location stays, until it is removed as well.
+	s.must("volume", "remove-cloud", "box")
+	s.must("location", "list").want(t, 0, "(its volume was removed)", "")
+	s.run("location", "rescan", "box").want(t, 1, "", "box: the location is not there: no volume any more: it was removed from the library")
+	s.must("location", "remove", "box")
+	if got := s.locations(); len(got) != 0 {
+		t.Errorf("got %+v, want no location", got)
+	}
 }
 
 // lockLocation keeps scans of a location waiting, as another scan would.

@@ -64,6 +64,9 @@ func (x *indexing) status(ctx context.Context) *indexStatus {
 			Identified: l.Counts.Proven, Unknown: l.Counts.Unproven, Scan: l.Scan, Identifying: l.Identify,
 			Watched: l.Watched, Unwatched: l.Unwatched, Advice: l.Advice, Overflows: l.Overflows,
 		}
+		if _, err := x.places.resolver.URI(l.Place, l.Path); err != nil {
+			row.State, row.Reason = watch.Gone, err.Error()
+		}
 		if !l.Scanned.IsZero() {
 			row.Scanned = &l.Scanned
 		}
