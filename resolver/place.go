@@ -96,11 +96,3 @@ func (st *state) slugs() []string {
 	}
 	return known
 }
-
-func (st *state) volumeNames() []string {
-	known := make([]string, len(st.volumes))
-	for i, e := range st.volumes {
-		known[i] = e.info.Name
-	}
-	return known
-}
