@@ -27,7 +27,6 @@ type change struct {
 	drop        []string
 	dropFolders []dropped
 	put         []catalog.File
-	files       int64 // dropped with the folders; set by the writing
 }
 
 // dropped is a folder to be forgotten, but for what is kept of it.
@@ -86,16 +85,16 @@ func (r *recorder) flush(ctx context.Context) error {
 	if len(r.pending) == 0 {
 		return nil
 	}
-	err := r.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		for _, c := range r.pending {
-			if err := c.write(tx); err != nil {
-				return err
+	err := r.dropFolders(ctx)
+	if err == nil {
+		err = r.catalog.Update(ctx, func(tx *catalog.Tx) error {
+			for _, c := range r.pending {
+				if err := c.write(tx); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
-	for _, c := range r.pending {
-		r.removed += c.files
+			return nil
+		})
 	}
 	clear(r.pending)
 	r.pending, r.rows = r.pending[:0], 0
@@ -103,7 +102,6 @@ func (r *recorder) flush(ctx context.Context) error {
 }
 
 func (c *change) write(tx *catalog.Tx) error {
-	c.files = 0
 	id := c.to.row
 	switch {
 	case id == 0:
@@ -121,13 +119,6 @@ func (c *change) write(tx *catalog.Tx) error {
 		if err := tx.SetFolder(f); err != nil {
 			return err
 		}
-	}
-	for _, d := range c.dropFolders {
-		n, err := drop(tx, d)
-		if err != nil {
-			return err
-		}
-		c.files += n
 	}
 	for _, name := range c.drop {
 		if err := tx.DropFile(id, name); err != nil {
@@ -149,35 +140,64 @@ func (t *target) make(tx *catalog.Tx, f catalog.Folder) (err error) {
 	return err
 }
 
-// drop forgets a folder, and returns how many files it had.
-func drop(tx *catalog.Tx, d dropped) (files int64, err error) {
-	if d.keep == nil {
-		return tx.DropFolder(d.row)
-	}
-	list, err := tx.Files(d.row, nil)
-	if err != nil {
-		return 0, err
-	}
-	for i := range list {
-		if err := tx.DropFile(d.row, list[i].Name); err != nil {
-			return files, err
+// dropFolders forgets the folders that are gone. They may hold millions of files, so it takes as
+// many transactions as it needs; what is left when it is cut short is found by the next scan.
+func (r *recorder) dropFolders(ctx context.Context) error {
+	for _, c := range r.pending {
+		for _, d := range c.dropFolders {
+			if err := r.drop(ctx, d); err != nil {
+				return err
+			}
 		}
-		files++
 	}
-	subs, err := tx.Folders(d.row)
+	return nil
+}
+
+func (r *recorder) drop(ctx context.Context, d dropped) error {
+	if d.keep == nil {
+		return r.dropAll(ctx, d.row)
+	}
+	var files, subs = int64(0), []catalog.Folder(nil)
+	err := r.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		list, err := tx.Files(d.row, nil)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := tx.DropFile(d.row, list[i].Name); err != nil {
+				return err
+			}
+		}
+		files = int64(len(list))
+		subs, err = tx.Folders(d.row)
+		return err
+	})
 	if err != nil {
-		return files, err
+		return err
 	}
+	r.removed += files
 	for _, s := range subs {
 		keep := d.keep.at(s.Name)
 		if keep != nil && keep.here {
 			continue
 		}
-		n, err := drop(tx, dropped{s.ID, keep})
-		files += n
-		if err != nil {
-			return files, err
+		if err := r.drop(ctx, dropped{s.ID, keep}); err != nil {
+			return err
 		}
 	}
-	return files, nil
+	return nil
+}
+
+func (r *recorder) dropAll(ctx context.Context, id catalog.FolderID) error {
+	for done := false; !done; {
+		var files int64
+		if err := r.catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
+			files, done, err = tx.DropSome(id, batchRows)
+			return err
+		}); err != nil {
+			return err
+		}
+		r.removed += files
+	}
+	return nil
 }

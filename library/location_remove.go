@@ -140,8 +140,7 @@ func (u *uncovering) dropAll(ctx context.Context, id catalog.FolderID) error {
 			return err
 		}
 		err := u.catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
-			left := int64(dropStep)
-			done, err = dropSome(tx, id, &left)
+			_, done, err = tx.DropSome(id, dropStep)
 			return err
 		})
 		if err != nil {
@@ -149,26 +148,6 @@ func (u *uncovering) dropAll(ctx context.Context, id catalog.FolderID) error {
 		}
 	}
 	return nil
-}
-
-// dropSome drops folders below id, and at last id itself, until left is used up. It returns
-// true if id is gone.
-func dropSome(tx *catalog.Tx, id catalog.FolderID, left *int64) (bool, error) {
-	below, err := tx.Folders(id)
-	if err != nil {
-		return false, err
-	}
-	for _, f := range below {
-		if gone, err := dropSome(tx, f.ID, left); err != nil || !gone {
-			return false, err
-		}
-	}
-	if *left <= 0 {
-		return false, nil
-	}
-	files, err := tx.DropFolder(id)
-	*left -= files + 1
-	return err == nil, err
 }
 
 // prune drops the folders above path that are known only as the way to it.
