@@ -41,21 +41,20 @@ func (e *ChangedError) Is(target error) bool { return target == backends.ErrChan
 // *ChangedError, or why it cannot be looked at. On a server that does not answer it gives
 // up after 5 s with backends.ErrOffline.
 func (s *Source) Look(ctx context.Context) error {
-	var st unix.Stat_t
+	var now fileState
 	err := s.patiently(ctx, func() error {
-		var now unix.Stat_t
-		if err := s.at(func(dir int, name string) error {
-			return unix.Fstatat(dir, name, &now, unix.AT_SYMLINK_NOFOLLOW)
-		}); err != nil {
+		return s.at(func(dir int, name string) error {
+			st, err := describeAt(dir, name, unix.AT_SYMLINK_NOFOLLOW)
+			if err == nil {
+				now = st
+			}
 			return err
-		}
-		st = now
-		return nil
+		})
 	})
 	if err != nil {
 		return &os.PathError{Op: "stat", Path: s.Name, Err: err}
 	}
-	return s.compare(&st)
+	return s.compare(now)
 }
 
 // Open opens a copy on this device for reading, and makes sure that it is still the version
@@ -72,6 +71,14 @@ func (s *Source) Open(ctx context.Context) (*os.File, error) {
 				opened, err = openat(dir, name, flags)
 			}
 			if err != nil {
+				return err
+			}
+			now, err := describeOpen(opened)
+			if err == nil {
+				err = s.compare(now)
+			}
+			if err != nil {
+				unix.Close(opened)
 				return err
 			}
 			mu.Lock()
@@ -92,35 +99,38 @@ func (s *Source) Open(ctx context.Context) (*os.File, error) {
 		}
 		return nil, &os.PathError{Op: "open", Path: s.Name, Err: err}
 	}
-	f := os.NewFile(uintptr(fd), s.Name)
-	if err := s.Check(f); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return os.NewFile(uintptr(fd), s.Name), nil
 }
 
 // Check tells whether f, which Open has opened, is still the version that was proven. What
-// was read from f before Check began and it says nil is of that version.
+// was read from f before Check began and it says nil is of that version. It asks the server of
+// a Remote file, and waits for it.
 func (s *Source) Check(f *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	now, err := describeOpen(int(f.Fd()))
+	if err != nil {
 		return &os.PathError{Op: "stat", Path: s.Name, Err: err}
 	}
-	return s.compare(&st)
+	return s.compare(now)
 }
 
-// compare tells how st differs from what the catalog says.
-func (s *Source) compare(st *unix.Stat_t) error {
+// fileState is what a file's version consists of.
+type fileState struct {
+	regular            bool
+	size, mtime, ctime int64 // times in nanoseconds
+	inode              uint64
+}
+
+// compare tells how a file differs from what the catalog says.
+func (s *Source) compare(now fileState) error {
 	was := &s.File
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != was.Size || unix.TimespecToNsec(st.Mtim) != was.ModTime {
+	if !now.regular || now.size != was.Size || now.mtime != was.ModTime {
 		return &ChangedError{}
 	}
-	if identity.LocalVersion(unix.TimespecToNsec(st.Ctim), uint64(st.Ino)) == was.Version {
+	if identity.LocalVersion(now.ctime, now.inode) == was.Version {
 		return nil
 	}
 	inode, ok := identity.Inode(was.Version)
-	return &ChangedError{Attributes: ok && inode == uint64(st.Ino)}
+	return &ChangedError{Attributes: ok && inode == now.inode}
 }
 
 // Remote tells whether a file of this device lies on a server, which may not answer: a
