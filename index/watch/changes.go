@@ -148,7 +148,7 @@ func (c *changes) addLoose(volume string, ch change) {
 	for old < len(list) && (len(list)-old >= maxLoose || ch.at.Sub(list[old].at) > looseAge) {
 		old++
 	}
-	c.loose[volume] = append(slices.Delete(list, 0, old), ch)
+	c.loose[volume] = append(list[old:], ch)
 }
 
 func (q *queue) add(ch change) {
