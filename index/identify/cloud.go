@@ -82,6 +82,7 @@ func (c *cloud) dirPath(ctx context.Context, id catalog.FolderID) (string, error
 func (c *cloud) stored(ctx context.Context) (sizes []int64, err error) {
 	var batch []catalog.File
 	var at catalog.FolderID
+	full := 1 << 16
 	send := func() error {
 		if len(batch) == 0 {
 			return nil
@@ -100,7 +101,11 @@ func (c *cloud) stored(ctx context.Context) (sizes []int64, err error) {
 				c.tally.bytes.Add(f.Size)
 				continue
 			}
-			sizes = append(sizes, f.Size)
+			if sizes = append(sizes, f.Size); len(sizes) == full { // most come again and again
+				slices.Sort(sizes)
+				sizes = slices.Compact(sizes)
+				full = max(full, 2*len(sizes))
+			}
 			if hint := hintOf(f); hint != f.Hint {
 				c.writer.put(finding{dir: at, name: f.Name, was: f.FileVersion(), hint: hint})
 			}
