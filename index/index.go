@@ -119,7 +119,7 @@ type Report struct {
 	Removed  int64         `json:"removed"`
 	Moved    int64         `json:"moved"` // of those added: known again, with what they hold
 	Problems int64         `json:"problems"`
-	Took     time.Duration `json:"took"`
+	Took     time.Duration `json:"took_ns"`
 }
 
 // namesBelow are the names that lead from the folder dir to path, which is below it.

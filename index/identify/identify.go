@@ -38,7 +38,7 @@ type Report struct {
 	Changed    int64         `json:"changed"`    // left for the next scan: not the version in the catalog, or just being written
 	Problems   int64         `json:"problems"`   // files that cannot be read; recorded with the location
 	Downloaded int64         `json:"downloaded"` // bytes of content that were fetched from a store
-	Took       time.Duration `json:"took"`
+	Took       time.Duration `json:"took_ns"`
 }
 
 // Run identifies what is unproven in the location. It blocks until that is done, c.Check says
