@@ -109,25 +109,36 @@ func (f files) take() (*os.File, error) {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(f.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
 	// One who only looks has the lock for a moment, and does not count.
 	for deadline := time.Now().Add(pollEvery); ; time.Sleep(time.Millisecond) {
+		lock, err := os.OpenFile(f.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
 		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
+		if err == nil && f.isLock(lock) {
 			return lock, nil
+		}
+		if err == nil { // it was removed with its job since it was opened
+			lock.Close()
+			continue
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			lock.Close()
 			return nil, &os.PathError{Op: "flock", Path: lock.Name(), Err: err}
 		}
+		lock.Close()
 		if time.Now().After(deadline) {
-			lock.Close()
 			return nil, &BusyError{ID: f.id}
 		}
 	}
+}
+
+// isLock tells whether the job's lock is still that file.
+func (f files) isLock(lock *os.File) bool {
+	is, err := os.Stat(f.path("lock"))
+	was, failed := lock.Stat()
+	return err == nil && failed == nil && os.SameFile(is, was)
 }
 
 // owned tells whether a process has the lock.
