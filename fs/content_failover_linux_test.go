@@ -79,6 +79,28 @@ func TestContentOfAServerThatDies(t *testing.T) {
 	lstat(t, m.Path("content", contentID(text)))
 }
 
+// TestContentOfASleepingServer reads what is cached, and so asks a server that was given up.
+func TestContentOfASleepingServer(t *testing.T) {
+	b := newBucket(t, "bucket", testserver.Gofakes3)
+	m, x := contentMount(t, mounttest.Options{Volumes: []mounttest.Volume{b.volume()}})
+	text := random(1, 3<<20)
+	cloudCopy(t, m, b, x, "object", text)
+	at := m.Path("content", contentID(text))
+	if got := read(t, at); got != text {
+		t.Fatalf("it reads %s", brief(got))
+	}
+	b.put(t, 1<<20, "other")
+	must(t, m.Refresh("s3/bucket"))
+	b.Die()
+	mounttest.Eventually(t, 15*time.Second, "the server is given up", func() bool {
+		_, err := os.ReadFile(m.Path("s3/bucket/other"))
+		return errors.Is(err, unix.EHOSTUNREACH)
+	})
+	if got, err := os.ReadFile(at); err != nil || string(got) != text {
+		t.Errorf("of a server that was given up it reads %s, %v", brief(string(got)), err)
+	}
+}
+
 // TestContentOfAServerThatComesBack reads on through the same handle after an outage.
 func TestContentOfAServerThatComesBack(t *testing.T) {
 	b := newBucket(t, "bucket", testserver.Gofakes3)

@@ -244,7 +244,7 @@ func (f *contentFile) look(ctx context.Context) error {
 		return err
 	}
 	for _, s := range list {
-		if !s.Usable {
+		if !s.Usable && !s.Asleep() {
 			continue
 		}
 		when, ok := f.tried[triedAs(&s)]

@@ -179,6 +179,13 @@ func (r *Resolver) inCloud(ctx context.Context, s *Source, p sdpath.Cloud) error
 	return nil
 }
 
+// Asleep tells that nothing speaks against a copy but that its volume did not answer lately. To
+// read it costs no wait: what is cached is there, and all else is refused at once, which has the volume
+// looked for again. Nobody else might do that.
+func (s *Source) Asleep() bool {
+	return !s.Usable && !s.Here && !s.Online && s.Volume != nil && s.Volume.Backend != nil && s.File.Proof.Proven()
+}
+
 // reject notes that a file was found not to be what the catalog says.
 func (s *Source) reject(err error) {
 	s.Usable, s.Changed = false, errors.Is(err, backends.ErrChanged)
