@@ -15,7 +15,7 @@ import (
 
 // deadline is what a first operation on a volume that does not answer may take, with
 // the patience of these tests (2 s) and room for a busy machine.
-const deadline = 6 * time.Second
+const deadline = 10 * time.Second
 
 // within runs do and fails the test if it takes longer than limit.
 func within(t *testing.T, limit time.Duration, what string, do func() error) error {
