@@ -180,7 +180,7 @@ type report struct {
 		Scan     struct{ Files, Folders, Problems int64 }
 		Identify struct {
 			Files, Bytes, Proven, Problems int64
-			Took                           time.Duration
+			Took                           time.Duration `json:"took_ns"`
 		}
 	}
 }
