@@ -68,20 +68,7 @@ func (l *Library) ThisDevice() Device {
 
 // Devices returns the library's devices by slug. The slice is the caller's.
 func (l *Library) Devices(ctx context.Context) ([]Device, error) {
-	rows, err := l.readers.QueryContext(ctx, "SELECT id, name, slug, created FROM devices ORDER BY slug")
-	if err != nil {
-		return nil, l.explain("list devices of", err)
-	}
-	defer rows.Close()
-	var list []Device
-	for rows.Next() {
-		d, err := scanDevice(rows)
-		if err != nil {
-			return nil, l.explain("list devices of", err)
-		}
-		list = append(list, d)
-	}
-	return list, l.explain("list devices of", rows.Err())
+	return readAll(ctx, l, "devices", scanDevice, "SELECT id, name, slug, created FROM devices ORDER BY slug")
 }
 
 // AddDevice adds a device; its Slug is made from its Name, and a zero Created means now. A slug
@@ -225,7 +212,7 @@ func deviceByID(ctx context.Context, q querier, id uuid.UUID) (Device, error) {
 	return scanDevice(q.QueryRowContext(ctx, "SELECT id, name, slug, created FROM devices WHERE id = ?", id.String()))
 }
 
-func scanDevice(row interface{ Scan(...any) error }) (Device, error) {
+func scanDevice(row scanner) (Device, error) {
 	var (
 		d       Device
 		id      string

@@ -119,24 +119,11 @@ func (l *Library) Job(ctx context.Context, id int64) (Job, error) {
 // Jobs returns the jobs that have not ended and the last `limit` that have (less than 0: all
 // of them), oldest first. The slice is the caller's.
 func (l *Library) Jobs(ctx context.Context, limit int) ([]Job, error) {
-	rows, err := l.readers.QueryContext(ctx, "SELECT "+jobColumns+` FROM jobs WHERE state NOT IN ('done', 'failed', 'canceled')
+	return readAll(ctx, l, "jobs", scanJob, "SELECT "+jobColumns+` FROM jobs WHERE state NOT IN ('done', 'failed', 'canceled')
 		OR id IN (SELECT id FROM jobs WHERE state IN ('done', 'failed', 'canceled') ORDER BY id DESC LIMIT ?) ORDER BY id`, limit)
-	if err != nil {
-		return nil, l.explain("list jobs of", err)
-	}
-	defer rows.Close()
-	var list []Job
-	for rows.Next() {
-		j, err := scanJob(rows)
-		if err != nil {
-			return nil, l.explain("list jobs of", err)
-		}
-		list = append(list, j)
-	}
-	return list, l.explain("list jobs of", rows.Err())
 }
 
-func scanJob(row interface{ Scan(...any) error }) (Job, error) {
+func scanJob(row scanner) (Job, error) {
 	var (
 		j                     Job
 		device, state         string

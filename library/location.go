@@ -159,30 +159,18 @@ func (l *Library) SetScanned(ctx context.Context, id int64, when time.Time, root
 // Locations returns the locations in the order in which they were added. The slice is the
 // caller's.
 func (l *Library) Locations(ctx context.Context) ([]Location, error) {
-	rows, err := l.readers.QueryContext(ctx, "SELECT "+locationColumns+" FROM locations ORDER BY id")
+	all, err := readAll(ctx, l, "locations", scanLocation, "SELECT "+locationColumns+" FROM locations ORDER BY id")
 	if err != nil {
-		return nil, l.explain("list locations of", err)
+		return nil, err
 	}
-	defer rows.Close()
-	var list []Location
-	for rows.Next() {
-		loc, err := scanLocation(rows)
-		if err != nil {
-			return nil, l.explain("list locations of", err)
-		}
-		list = append(list, loc)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, l.explain("list locations of", err)
-	}
-	for i, loc := range list {
+	for i, loc := range all {
 		folder, err := l.catalog.FindFolder(ctx, loc.Place, loc.Path)
 		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
 			return nil, err
 		}
-		list[i].Folder = folder.ID
+		all[i].Folder = folder.ID
 	}
-	return list, nil
+	return all, nil
 }
 
 func checkLocation(loc Location) (rules string, err error) {
@@ -221,7 +209,7 @@ func locationConflict(ctx context.Context, tx *sql.Tx, loc Location) error {
 	return nil
 }
 
-func scanLocation(row interface{ Scan(...any) error }) (Location, error) {
+func scanLocation(row scanner) (Location, error) {
 	var (
 		loc              Location
 		place, mode      string

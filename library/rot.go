@@ -53,25 +53,12 @@ func (l *Library) RotOf(ctx context.Context, place catalog.Place, path string) (
 
 // Rotten returns all files with bit rot by place and path. The slice is the caller's.
 func (l *Library) Rotten(ctx context.Context) ([]Rot, error) {
-	rows, err := l.readers.QueryContext(ctx, "SELECT "+rotColumns+" FROM rotten ORDER BY place, path")
-	if err != nil {
-		return nil, l.explain("list bit rot of", err)
-	}
-	defer rows.Close()
-	var list []Rot
-	for rows.Next() {
-		r, err := scanRot(rows)
-		if err != nil {
-			return nil, l.explain("list bit rot of", err)
-		}
-		list = append(list, r)
-	}
-	return list, l.explain("list bit rot of", rows.Err())
+	return readAll(ctx, l, "bit rot", scanRot, "SELECT "+rotColumns+" FROM rotten ORDER BY place, path")
 }
 
 const rotColumns = "place, path, size, mtime, expected, actual, found"
 
-func scanRot(row interface{ Scan(...any) error }) (Rot, error) {
+func scanRot(row scanner) (Rot, error) {
 	var (
 		r                      Rot
 		place                  string

@@ -59,20 +59,7 @@ const volumeColumns = "fingerprint, service, identifier, mount_point, device_id,
 // Volumes returns the library's volumes in the order in which they were added. The slice is
 // the caller's.
 func (l *Library) Volumes(ctx context.Context) ([]Volume, error) {
-	rows, err := l.readers.QueryContext(ctx, "SELECT "+volumeColumns+" FROM volumes ORDER BY created, rowid")
-	if err != nil {
-		return nil, l.explain("list volumes of", err)
-	}
-	defer rows.Close()
-	var list []Volume
-	for rows.Next() {
-		v, err := scanVolume(rows)
-		if err != nil {
-			return nil, l.explain("list volumes of", err)
-		}
-		list = append(list, v)
-	}
-	return list, l.explain("list volumes of", rows.Err())
+	return readAll(ctx, l, "volumes", scanVolume, "SELECT "+volumeColumns+" FROM volumes ORDER BY created, rowid")
 }
 
 // AddVolume adds a volume; a zero Created means now. It is a *VolumeConflictError if
@@ -147,7 +134,7 @@ func checkConflict(ctx context.Context, tx *sql.Tx, v Volume) error {
 	return nil
 }
 
-func scanVolume(row interface{ Scan(...any) error }) (Volume, error) {
+func scanVolume(row scanner) (Volume, error) {
 	var (
 		v              Volume
 		service        string
