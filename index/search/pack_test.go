@@ -190,7 +190,7 @@ func TestUnreadablePages(t *testing.T) {
 	path := ""
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(maps)) {
 		if strings.Contains(line, "names-"+p.header.id.String()) {
