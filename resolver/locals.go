@@ -49,3 +49,15 @@ func (l *Locals) At(path string) (v *Volume, pseudo bool) {
 	}
 	return nil, false
 }
+
+// Pseudo returns the mount points at which At tells of a pseudo file system; one with several
+// mounts perhaps more than once.
+func (l *Locals) Pseudo() []string {
+	var points []string
+	for i := range l.mounts {
+		if _, pseudo := l.At(l.mounts[i].point); pseudo {
+			points = append(points, l.mounts[i].point)
+		}
+	}
+	return points
+}

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"slices"
 	"testing"
 
 	"sd/library"
@@ -44,6 +45,10 @@ func TestLocals(t *testing.T) {
 		if again, _ := locals.At(path); again != got {
 			t.Errorf("%s: two volumes for one file system", path)
 		}
+	}
+	points := locals.Pseudo()
+	if !slices.Contains(points, "/proc") || slices.Contains(points, "/") {
+		t.Errorf("pseudo file systems are at %q", points)
 	}
 	if _, pseudo := locals.At("/proc/self"); !pseudo {
 		t.Error("/proc is taken for a place of files")
