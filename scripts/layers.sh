@@ -7,10 +7,18 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 # PACKAGE: what of ours it may import. The first pattern that fits decides; * is one
 # or more path elements, "any" is everything but cmd.
 rules='
-cmd/sd                 fs guardian index index/* jobs resolver cache staging rename secrets library library/catalog identity backends backends/* sdpath
+cmd/sd                 actions actions/* fs guardian index index/* jobs resolver cache staging rename secrets library library/catalog identity backends backends/* sdpath
 scripts/*              any
 fs                     resolver cache staging rename library/catalog identity backends sdpath
 guardian               library library/catalog resolver backends identity sdpath
+actions/plan           actions/stores actions/steps actions/compare library library/catalog resolver backends identity sdpath
+actions/syncs          actions/stores actions/steps actions/compare library library/catalog resolver backends identity sdpath
+actions/transfer       actions/stores actions/steps resolver backends identity sdpath
+actions/trash          actions/stores actions/steps backends sdpath
+actions/compare        actions/stores backends identity sdpath
+actions/stores         actions/steps library library/catalog resolver backends identity sdpath
+actions/steps          backends identity sdpath
+actions                actions/* jobs library library/catalog resolver backends identity sdpath
 index/watch            index index/identify library library/catalog resolver backends identity sdpath
 index/identify         index library library/catalog resolver backends identity sdpath
 index/search           library library/catalog resolver sdpath
@@ -36,6 +44,8 @@ test_rules='
 fs                     library backends/* internal/*
 library/catalog        library
 guardian               backends/* internal/*
+actions/*              actions/* library library/catalog resolver backends/* internal/*
+actions                backends/* internal/*
 index                  backends/* internal/*
 index/*                backends/* internal/*
 resolver               backends/* internal/*
