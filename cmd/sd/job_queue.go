@@ -31,6 +31,20 @@ func (p *places) runQueuedJobs(ctx context.Context) error {
 	}
 }
 
+// jobAction is the kind of jobs that change files.
+const jobAction = "action"
+
+// mountRunsJobs tells whether a live mount of this library and this user takes jobs of
+// kind jobAction: one that may write and that runs jobs at all.
+func (p *places) mountRunsJobs(ctx context.Context) bool {
+	for _, m := range p.mounts(ctx) {
+		if !m.NoIndex && !m.ReadOnly {
+			return true
+		}
+	}
+	return false
+}
+
 // runJob runs a job of any kind here.
 func (p *places) runJob(ctx context.Context, job library.Job) error {
 	if job.Kind != jobIndex {
