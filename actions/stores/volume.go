@@ -1,0 +1,218 @@
+package stores
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"sd/actions/steps"
+	"sd/backends"
+	"sd/resolver"
+	"sd/sdpath"
+)
+
+// Volume is a bucket, a container or a drive. Names are keys; those of folders have no slash
+// at the end.
+type Volume struct {
+	set     *Set
+	volume  *resolver.Volume
+	backend backends.Backend
+}
+
+var _ Store = (*Volume)(nil)
+
+// Backend returns the store itself. Who changes something there tells Set.Learned, or
+// Volume.Gone, and calls Settle first.
+func (v *Volume) Backend() backends.Backend { return v.backend }
+
+// Info returns what the library knows of the volume.
+func (v *Volume) Info() *resolver.Volume { return v.volume }
+
+// Key is the volume's fingerprint.
+func (v *Volume) Key() string { return v.volume.Fingerprint }
+
+// Ref names the volume by its fingerprint.
+func (v *Volume) Ref() steps.StoreRef {
+	return steps.StoreRef{Kind: "volume", URI: v.URI("").String(), Fingerprint: v.volume.Fingerprint}
+}
+
+// URI returns the SdPath of a key.
+func (v *Volume) URI(name string) sdpath.Path {
+	return sdpath.Cloud{Service: v.volume.Service, Identifier: v.volume.Identifier, Path: name}
+}
+
+// Settle has a mount upload what it has of a file, or of all files below a folder, before
+// that is read, replaced or removed. It blocks until then.
+func (v *Volume) Settle(ctx context.Context, name string) error {
+	if v.set.hooks.Settle == nil {
+		return nil
+	}
+	return v.set.hooks.Settle(ctx, v.volume.Fingerprint, name)
+}
+
+// Stat describes name. It is one request; what it tells is remembered.
+func (v *Volume) Stat(ctx context.Context, name string) (Entry, error) {
+	e, err := v.backend.Stat(ctx, name)
+	if err != nil {
+		return Entry{}, err
+	}
+	e.Name = name
+	return v.Entry(&e), nil
+}
+
+// Entry describes what the backend tells of the object with the whole name in e.
+func (v *Volume) Entry(is *backends.Entry) Entry {
+	e := Entry{
+		Name: is.Name, Kind: is.Kind, Size: is.Size, ModTime: is.ModTime, Version: is.Version, Sums: is.Sums,
+	}
+	if is.Kind == Dir {
+		e.Version = ""
+	}
+	e.carry(is.Meta)
+	return e
+}
+
+// carry takes over what an object carries.
+func (e *Entry) carry(m *backends.Meta) {
+	if m == nil {
+		return
+	}
+	e.Meta = m
+	if !m.ModTime.IsZero() {
+		e.ModTime, e.TimeKnown = m.ModTime, true
+	}
+	if m.Mode != 0 {
+		e.Mode, e.HasMode = m.Mode, true
+	}
+	if m.UID != nil && m.GID != nil {
+		e.UID, e.GID, e.HasOwner = *m.UID, *m.GID, true
+	}
+	if e.Kind == File && isLink(m.Mode) {
+		e.Kind = Symlink
+	}
+	if e.Kind == Symlink {
+		e.Link = m.LinkTarget
+	}
+	if sum, ok := parseSum(m.BLAKE3); ok && e.Kind == File {
+		e.Sum, e.Proven = sum, true
+	}
+}
+
+// Walk lists the folder recursively.
+func (v *Volume) Walk(ctx context.Context, dir string, o WalkOptions, fn func(*Entry) error) error {
+	if err := v.Settle(ctx, dir); err != nil {
+		return err
+	}
+	return v.walk(ctx, dir, &o, true, fn)
+}
+
+// Children lists one folder.
+func (v *Volume) Children(ctx context.Context, dir string, fn func(*Entry) error) error {
+	if err := v.Settle(ctx, dir); err != nil {
+		return err
+	}
+	return v.walk(ctx, dir, &WalkOptions{}, false, fn)
+}
+
+func (v *Volume) walk(ctx context.Context, dir string, o *WalkOptions, deep bool, fn func(*Entry) error) error {
+	var list []Entry
+	err := v.backend.List(ctx, dir, func(page []backends.Entry) error {
+		for i := range page {
+			e := page[i]
+			e.Name = sdpath.JoinKey(dir, e.Name)
+			list = append(list, v.Entry(&e))
+		}
+		return nil
+	})
+	if err != nil {
+		return o.problem(dir, err)
+	}
+	sortKeys(list)
+	for i := range list {
+		err := fn(&list[i])
+		if list[i].Kind == Dir && err == fs.SkipDir {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if list[i].Kind == Dir && deep {
+			if err := v.walk(ctx, list[i].Name, o, true, fn); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Join puts two keys together.
+func (v *Volume) Join(dir, rel string) string {
+	if rel == "" {
+		return dir
+	}
+	return sdpath.JoinKey(dir, rel)
+}
+
+// Rel returns the key below dir.
+func (v *Volume) Rel(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, dir), "/")
+}
+
+// Split gives the folder that a key lies in.
+func (v *Volume) Split(name string) (dir, base string) { return splitKey(name) }
+
+func splitKey(name string) (dir, base string) {
+	at := strings.LastIndexByte(name, '/')
+	if at <= 0 {
+		return "", name
+	}
+	return name[:at], name[at+1:]
+}
+
+// Mkdir makes a folder that is there without anything in it, where the store can; elsewhere
+// folders come with their first file.
+func (v *Volume) Mkdir(ctx context.Context, name string, e *Entry) error {
+	m, ok := v.backend.(backends.DirMaker)
+	if !ok {
+		return nil
+	}
+	return m.Mkdir(ctx, name)
+}
+
+// Remove asks the store to compare the version.
+func (v *Volume) Remove(ctx context.Context, name, version string) error {
+	r, ok := v.backend.(backends.Remover)
+	if !ok {
+		return &fs.PathError{Op: "remove", Path: v.URI(name).String(), Err: errors.ErrUnsupported}
+	}
+	if err := v.Settle(ctx, name); err != nil {
+		return err
+	}
+	return r.Remove(ctx, name, backends.Cond{Version: version})
+}
+
+// Rmdir removes a folder that was made by Mkdir.
+func (v *Volume) Rmdir(ctx context.Context, name string) error {
+	m, ok := v.backend.(backends.DirMaker)
+	if !ok {
+		return nil
+	}
+	return m.Rmdir(ctx, name)
+}
+
+// SetMeta remembers the attributes in the library.
+func (v *Volume) SetMeta(ctx context.Context, name string, e *Entry) error { return nil }
+
+// Space is what the store tells.
+func (v *Volume) Space(ctx context.Context, name string) (int64, error) {
+	m, ok := v.backend.(backends.Meter)
+	if !ok {
+		return -1, nil
+	}
+	_, free, err := m.Usage(ctx)
+	return free, err
+}
