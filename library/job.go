@@ -66,6 +66,11 @@ const keptJobs = 1000
 // AddJob adds a job and returns it with its ID. A zero Created means now, an empty State
 // Queued, a zero Device this one.
 func (l *Library) AddJob(ctx context.Context, j Job) (Job, error) {
+	err := l.write(ctx, "add a job to", func(tx *sql.Tx) error { return l.addJob(ctx, tx, &j) })
+	return j, err
+}
+
+func (l *Library) addJob(ctx context.Context, tx *sql.Tx, j *Job) error {
 	if j.Created.IsZero() {
 		j.Created = time.UnixMilli(time.Now().UnixMilli()).UTC()
 	}
@@ -75,21 +80,18 @@ func (l *Library) AddJob(ctx context.Context, j Job) (Job, error) {
 	if j.Device == uuid.Nil {
 		j.Device = l.ThisDevice().ID
 	}
-	err := l.write(ctx, "add a job to", func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "INSERT INTO jobs (kind, title, device, location, detached, args, state, error, progress, created, began, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			j.Kind, j.Title, j.Device.String(), j.Location, j.Detached, object(j.Args), string(j.State), j.Error, object(j.Progress),
-			j.Created.UnixMilli(), milli(j.Began), milli(j.Ended))
-		if err != nil {
-			return err
-		}
-		if j.ID, err = res.LastInsertId(); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM jobs WHERE id <= (SELECT id FROM jobs
-			WHERE state IN ('done', 'failed', 'canceled') ORDER BY id DESC LIMIT 1 OFFSET ?) AND state IN ('done', 'failed', 'canceled')`, keptJobs)
+	res, err := tx.ExecContext(ctx, "INSERT INTO jobs (kind, title, device, location, detached, args, state, error, progress, created, began, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		j.Kind, j.Title, j.Device.String(), j.Location, j.Detached, object(j.Args), string(j.State), j.Error, object(j.Progress),
+		j.Created.UnixMilli(), milli(j.Began), milli(j.Ended))
+	if err != nil {
 		return err
-	})
-	return j, err
+	}
+	if j.ID, err = res.LastInsertId(); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM jobs WHERE id <= (SELECT id FROM jobs
+		WHERE state IN ('done', 'failed', 'canceled') ORDER BY id DESC LIMIT 1 OFFSET ?) AND state IN ('done', 'failed', 'canceled')`, keptJobs)
+	return err
 }
 
 // UpdateJob keeps what may change of the job with j.ID: Detached, State, Error, Progress,
