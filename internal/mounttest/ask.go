@@ -61,3 +61,26 @@ func (m *Mount) Refresh(rel string) error {
 	}
 	return nil
 }
+
+// Settle has the mount process send what is staged at and below a name, "BUCKET/NAME", as who
+// goes round the mount asks for it.
+func (m *Mount) Settle(path string) error {
+	m.t.Helper()
+	var text string
+	m.ask("settle "+path, &text)
+	if text != "" {
+		return fmt.Errorf("settle %s: %s", path, text)
+	}
+	return nil
+}
+
+// Changed has the mount process look at a name, "BUCKET/NAME", round the mount, and tell the
+// mount what it finds there, as who has changed it would.
+func (m *Mount) Changed(path string) {
+	m.t.Helper()
+	var text string
+	m.ask("changed "+path, &text)
+	if text != "" {
+		m.t.Fatalf("changed %s: %s", path, text)
+	}
+}

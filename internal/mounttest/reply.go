@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
+	"sd/sdpath"
 	"sd/staging"
 )
 
@@ -47,6 +49,14 @@ func (s *served) reply(ctx context.Context, line string) error {
 		return answer(s.hooks.searches)
 	case "refresh":
 		return answer(text(s.fs.Refresh(ctx, rest)))
+	case "settle":
+		volume, name, err := s.inVolume(rest)
+		if err != nil {
+			return err
+		}
+		return answer(text(s.fs.Settle(ctx, volume, name)))
+	case "changed":
+		return answer(text(s.changed(ctx, rest)))
 	}
 	return fmt.Errorf("no such command: %s", line)
 }
@@ -71,6 +81,38 @@ func (s *served) drain(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// inVolume reads "BUCKET/NAME": the volume's fingerprint, and a name in it.
+func (s *served) inVolume(path string) (volume, name string, err error) {
+	bucket, name, _ := strings.Cut(path, "/")
+	v, err := s.resolver.FindCloudVolume(sdpath.S3, bucket)
+	if err != nil {
+		return "", "", err
+	}
+	return v.Fingerprint, name, nil
+}
+
+// changed asks the provider for a name, round the mount, and tells the mount what is there.
+func (s *served) changed(ctx context.Context, path string) error {
+	volume, name, err := s.inVolume(path)
+	if err != nil {
+		return err
+	}
+	b, err := s.backend(ctx, volume)
+	if err != nil {
+		return err
+	}
+	e, err := b.Stat(ctx, name)
+	switch {
+	case errors.Is(err, iofs.ErrNotExist):
+		s.fs.Changed(volume, name, nil)
+	case err != nil:
+		return err
+	default:
+		s.fs.Changed(volume, name, &e)
+	}
+	return nil
 }
 
 // usage is the child's half of Mount.Usage.
