@@ -107,6 +107,7 @@ const (
 	hasFrom
 	hasTo
 	hasFile // size, time, mode or version
+	hasOf
 )
 
 // encode appends s as the one that follows before.
@@ -120,6 +121,7 @@ func (s *Step) encode(e *encoder, before *Step) {
 		{s.Over != "" || s.OverSize != 0 || s.OverTime != 0, hasOver}, {s.Link != "", hasLink}, {s.Sum != "", hasSum},
 		{s.After != 0, hasAfter}, {s.Note != "", hasNote}, {s.From != Ref{}, hasFrom}, {s.To != Ref{}, hasTo},
 		{s.Size != 0 || s.ModTime != 0 || s.Mode != 0 || s.Version != "", hasFile},
+		{s.Of != 0, hasOf},
 	} {
 		if b.is {
 			bits |= b.bit
@@ -163,6 +165,9 @@ func (s *Step) encode(e *encoder, before *Step) {
 	if bits&hasNote != 0 {
 		e.string(s.Note)
 	}
+	if bits&hasOf != 0 {
+		e.int(s.Of)
+	}
 }
 
 // decode reads the step that follows before. N is the caller's to set.
@@ -203,6 +208,9 @@ func (s *Step) decode(text []byte, before *Step) error {
 	}
 	if bits&hasNote != 0 {
 		s.Note = d.string()
+	}
+	if bits&hasOf != 0 {
+		s.Of = d.int()
 	}
 	return d.end()
 }

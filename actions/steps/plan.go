@@ -29,6 +29,7 @@ type Header struct {
 	Spec    Spec       `json:"spec"`
 	Stores  []StoreRef `json:"stores"`
 	Summary Summary    `json:"summary"`
+	Work    Count      `json:"work"` // what Step.Work counts, set by Finish
 	Created time.Time  `json:"created"` // set by Finish if zero
 }
 
@@ -39,6 +40,7 @@ type Writer struct {
 	buf    *bufio.Writer
 	off    int64
 	n      int64
+	work   Count
 	before Step
 	body   encoder
 	frame  []byte
@@ -81,6 +83,9 @@ func (w *Writer) Add(s Step) (int64, error) {
 	}
 	w.n++
 	w.before = s
+	if bytes, counts := s.Work(); counts {
+		w.work.Add(bytes)
+	}
 	return w.n, nil
 }
 
@@ -90,7 +95,7 @@ func (w *Writer) Finish(h Header) error {
 	if h.Created.IsZero() {
 		h.Created = time.Now().UTC().Truncate(time.Millisecond)
 	}
-	h.Summary.Steps = w.n
+	h.Summary.Steps, h.Work = w.n, w.work
 	text, err := json.Marshal(h)
 	if err != nil {
 		return err

@@ -108,4 +108,20 @@ type Step struct {
 	// Barrier lets the step begin only when all before it have ended, well or not.
 	Barrier bool
 	Note    string // why, for people: "newer", "conflict: both are kept"
+	// Of is the step of Spec.Job that this one takes back; 0: none.
+	Of int64
+}
+
+// Work tells whether a step counts as a file in progress and totals, and with how many
+// bytes. Folders do not count, nor does what is cleared away behind a copy.
+func (s *Step) Work() (bytes int64, counts bool) {
+	switch s.Op {
+	case OpCopy:
+		return s.Size, true
+	case OpLink, OpRename, OpRestore:
+		return 0, true
+	case OpRemove, OpTrash:
+		return 0, s.After == 0
+	}
+	return 0, false
 }

@@ -38,7 +38,7 @@ func anyStep(r *rand.Rand, n int64) Step {
 		s.Link, s.Sum, s.Note = text(), text(), text()
 	}
 	if maybe() {
-		s.After = r.Int64N(n)
+		s.After, s.Of = r.Int64N(n), r.Int64()
 	}
 	return s
 }
@@ -72,6 +72,11 @@ func TestPlan(t *testing.T) {
 		}
 		defer p.Close()
 		header.Summary.Steps, header.Created = int64(count), p.Header().Created
+		for _, s := range want {
+			if bytes, counts := s.Work(); counts {
+				header.Work.Add(bytes)
+			}
+		}
 		if got := p.Header(); !reflect.DeepEqual(got, header) {
 			t.Errorf("got header %+v, want %+v", got, header)
 		}
