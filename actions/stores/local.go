@@ -55,7 +55,8 @@ func (l *Local) Stat(_ context.Context, name string) (Entry, error) {
 	e := Entry{Name: name}
 	e.describe(&st)
 	if e.Kind == Symlink {
-		if err := e.readLink(unix.AT_FDCWD, name); err != nil {
+		var err error
+		if e.Link, err = readLink(unix.AT_FDCWD, name); err != nil {
 			return Entry{}, LocalError("readlink", name, err)
 		}
 	}
@@ -97,18 +98,14 @@ func (e *Entry) local(mode uint32, size, mtime, ctime int64, inode, links uint64
 	e.Version = VersionOf(e.Size, mtime, ctime, inode, links)
 }
 
-// readLink sets Link, of a name in an open folder.
-func (e *Entry) readLink(dir int, name string) error {
+// readLink reads the link of that name in an open folder.
+func readLink(dir int, name string) (string, error) {
 	var room [256]byte
 	for buf := room[:]; ; buf = make([]byte, 4*len(buf)) {
 		n := 0
 		err := uninterrupted(func() (err error) { n, err = unix.Readlinkat(dir, name, buf); return err })
-		if err != nil {
-			return err
-		}
-		if n < len(buf) {
-			e.Link = string(buf[:n])
-			return nil
+		if err != nil || n < len(buf) {
+			return string(buf[:max(n, 0)]), err
 		}
 	}
 }
