@@ -4,7 +4,10 @@
 // millions of steps needs no memory, and hold names byte for byte.
 package steps
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Action is what a user can ask for.
 type Action string
@@ -89,4 +92,15 @@ type Options struct {
 	MaxDelete string        `json:"max_delete,omitempty"` // "" the default, "N" files, "P%", "none": no limit
 	Keep      time.Duration `json:"keep,omitempty"`       // selective: files changed since then stay local
 	MaxLocal  int64         `json:"max_local,omitempty"`  // selective: bytes that may stay local; 0: no limit
+	// Found names what planning found out about the pair, until the job has ended and it is
+	// merged into the last common state. Package syncs makes it up.
+	Found string `json:"found,omitempty"`
+}
+
+// String is the path as the user would write it.
+func (s Source) String() string {
+	if s.Slash && !strings.HasSuffix(s.URI, "/") {
+		return s.URI + "/"
+	}
+	return s.URI
 }
