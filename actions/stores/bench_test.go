@@ -1,0 +1,29 @@
+//go:build unix
+
+package stores_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"sd/actions/stores"
+)
+
+func BenchmarkLocalWalk(b *testing.B) {
+	w := newWorld(b, nil, stores.Hooks{})
+	local, dir := w.local(), b.TempDir()
+	const folders, files = 2000, 50
+	for i := range folders {
+		sub := fmt.Sprintf("%s/%d/%d", dir, i%50, i)
+		w.must(os.MkdirAll(sub, 0o755))
+		for j := range files {
+			w.must(os.WriteFile(fmt.Sprintf("%s/file number %d.txt", sub, j), nil, 0o644))
+		}
+	}
+	n := 0
+	for b.Loop() {
+		w.must(local.Walk(b.Context(), dir, stores.WalkOptions{}, func(*stores.Entry) error { n++; return nil }))
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
+}
