@@ -15,7 +15,7 @@ func (f *File) Flush(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	closed, lost, dirty, noted := f.closed, f.lost, f.seq > f.doneSeq, f.ackSeq >= f.seq
-	small := f.size <= f.store.cfg.PartSize
+	small, borrows := f.size <= f.store.cfg.PartSize, f.borrows()
 	name := f.name
 	f.mu.Unlock()
 	switch {
@@ -25,6 +25,8 @@ func (f *File) Flush(ctx context.Context) error {
 		return f.fail("flush", lost)
 	case !f.Dirty() || noted:
 		return nil
+	case borrows: // nothing here would bring its bytes back if the other object was changed
+		return f.Sync(ctx)
 	}
 	if small {
 		// With all its bytes here, not even a change in the store can keep it from being

@@ -218,6 +218,10 @@ func (c *commit) run() {
 	if err != nil && !c.partial && c.ctx.Err() == nil && c.isConflict(err) {
 		e, lost, err = c.resolve(err)
 	}
+	if err != nil && lost == nil && c.ctx.Err() == nil && c.originGone(err) {
+		lost = err
+		f.store.cfg.Log.Warn("a copy was given up: what it was to be copied from has changed", "name", c.name, "from", c.view.base.Entry.Name)
+	}
 	f.finish(c, e, err, lost)
 	defer close(c.done)
 	if lost != nil && c.copied != "" && f.store.cfg.Conflict != nil {
@@ -235,6 +239,9 @@ func (c *commit) upload() (backends.Entry, error) {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return c.named(e), err
 		}
+	}
+	if e, err := c.copyWhole(); !errors.Is(err, errors.ErrUnsupported) {
+		return e, err
 	}
 	c.meta.BLAKE3 = ""
 	uploader, ok := b.(backends.Uploader)

@@ -60,7 +60,7 @@ func (c *commit) resolve(cause error) (e backends.Entry, lost, err error) {
 		// same bytes there.
 		c.cond, c.entry = backends.Cond{Version: there.Version}, there
 		c.entry.Name = c.name
-		if c.view.base != nil {
+		if c.view.base != nil && !c.view.borrows() {
 			c.view.base = c.file.store.reader(c.file, c.entry)
 		}
 		e, err = c.upload()
@@ -123,8 +123,8 @@ func (c *commit) ours(e backends.Entry) (bool, error) {
 	}
 	// Bytes that were to come from the Base cannot be compared any more. Then the time,
 	// which is exact, has to be ours too.
-	if !whole && !c.isTime(timeOf(e)) {
-		return false, nil
+	if !whole && (!c.isTime(timeOf(e)) || c.view.borrows() && !timeOf(e).Equal(c.meta.ModTime)) {
+		return false, nil // bytes of another object may have come after those that were sent
 	}
 	for off := int64(0); off < c.view.size; {
 		l, end := segment(c.view.layers, off, c.view.size)

@@ -272,7 +272,7 @@ func (f *File) Moved(e backends.Entry) {
 	f.dropStream()
 	f.name, f.entry, f.committed = e.Name, e, true
 	f.cond = backends.Cond{Version: e.Version}
-	if f.base != nil {
+	if f.base != nil && !f.base.foreign {
 		f.base = f.store.reader(f, e)
 	}
 	f.mu.Unlock()

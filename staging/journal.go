@@ -25,7 +25,8 @@ type record struct {
 	Absent   bool         `json:"absent,omitempty"`  // the condition of the commit
 	Version  string       `json:"version,omitempty"` // the same
 	Base     *objectState `json:"base,omitempty"`
-	OverBase bool         `json:"over_base,omitempty"` // base shows where no layer does
+	OverBase bool         `json:"over_base,omitempty"` // base, or from, shows where no layer does
+	From     *objectState `json:"from,omitempty"`      // another object, which is to be copied
 	MetaOnly bool         `json:"meta_only,omitempty"`
 	Layers   []layerState `json:"layers,omitempty"`
 	Meta     metaState    `json:"meta"`
@@ -103,11 +104,14 @@ func decode(data []byte) (*record, error) {
 }
 
 func (r *record) check() error {
-	if r.Volume == "" || len(r.Name) == 0 || r.Size < 0 || r.OverBase && r.Base == nil {
+	if r.Volume == "" || len(r.Name) == 0 || r.Size < 0 || r.OverBase && r.Base == nil && r.From == nil {
 		return errors.New("journal record is not complete")
 	}
 	below := int64(0)
-	if r.OverBase {
+	switch {
+	case r.OverBase && r.From != nil:
+		below = r.From.Size
+	case r.OverBase:
 		below = r.Base.Size
 	}
 	for _, l := range r.Layers {
@@ -184,6 +188,9 @@ func (f *File) state(m *moment, layers []*layer) *record {
 	}
 	if f.committed {
 		r.Base = packEntry(f.entry)
+	}
+	if f.borrows() {
+		r.From = packEntry(f.base.Entry)
 	}
 	r.Over = f.over
 	if f.reason != nil {

@@ -32,6 +32,8 @@ type model struct {
 	f     *staging.File
 	bytes []byte
 	acked []byte // what a crash must leave at least; nil: nothing acknowledged
+	other []byte // what the object "other" holds
+	given int    // how often the file took bytes of it without fetching them
 	log   []string
 
 	started bool
@@ -78,7 +80,7 @@ func (m *model) step() {
 			m.bytes = append(m.bytes, make([]byte, size-int64(len(m.bytes)))...)
 		}
 	}
-	switch op := m.r.IntN(24); {
+	switch op := m.r.IntN(28); {
 	case op < 8:
 		p := random(m.r.Uint64(), n)
 		note("write %d at %d", n, off)
@@ -139,6 +141,12 @@ func (m *model) step() {
 		note("flush")
 		must(m.f.Flush(ctx))
 		m.acked = append([]byte{}, m.bytes...)
+	case op < 26:
+		m.copy(note)
+	case op == 26:
+		note("keep")
+		m.f.Keep(errors.New("not now"))
+		m.acked = append([]byte{}, m.bytes...)
 	case op == 22:
 		note("absorb")
 		must(m.f.Absorb(ctx))
@@ -147,6 +155,46 @@ func (m *model) step() {
 	}
 	if got, want := m.f.Size(), int64(len(m.bytes)); got != want {
 		m.fail("size %d, want %d", got, want)
+	}
+}
+
+// copy shows bytes of another object, or changes that object, which the caller of a File may do
+// only when the file does not depend on it any more.
+func (m *model) copy(note func(string, ...any)) {
+	ctx := m.t.Context()
+	if m.other == nil || m.r.IntN(3) == 0 {
+		if m.f.Borrows() {
+			note("sync before other changes")
+			if err := m.f.Sync(ctx); err != nil {
+				m.fail("%v", err)
+			}
+			m.acked = append([]byte{}, m.bytes...)
+		}
+		m.other = random(m.r.Uint64(), m.r.IntN(6*smallPart)+1)
+		note("other is %d bytes", len(m.other))
+		put(m.t, m.b, "other", m.other)
+	}
+	if m.r.IntN(3) > 0 {
+		note("truncate 0")
+		if err := m.f.Truncate(ctx, 0); err != nil {
+			m.fail("%v", err)
+		}
+		m.bytes = nil
+	}
+	off, size := int64(len(m.bytes)), int64(len(m.other))
+	n := size - off
+	if m.r.IntN(3) == 0 {
+		n = m.r.Int64N(size) + 1
+	}
+	e, err := m.b.Stat(ctx, "other")
+	if err != nil {
+		m.fail("%v", err)
+	}
+	took := m.f.Copy(*baseOf(m.b, e), off, n)
+	note("copy %d of %d at %d: %v", n, size, off, took)
+	if took {
+		m.given++
+		m.bytes = append(m.bytes, m.other[off:off+n]...)
 	}
 }
 
@@ -239,6 +287,12 @@ var (
 func TestModel(t *testing.T) {
 	for _, writeBack := range []bool{false, true} {
 		t.Run(fmt.Sprintf("write-back=%v", writeBack), func(t *testing.T) {
+			copied := 0
+			defer func() {
+				if copied == 0 {
+					t.Error("no file took bytes of another object")
+				}
+			}()
 			for i := range *rounds {
 				seed := rand.Uint64()
 				if i == 0 && *firstSeed != 0 {
@@ -253,9 +307,10 @@ func TestModel(t *testing.T) {
 						m.store.Start()
 						m.started = true
 					}
-					for range 150 {
+					for range 170 {
 						m.step()
 					}
+					copied += m.given
 					m.check(0, len(m.bytes)+1)
 					mustSync(t, m.f)
 					wantObject(t, m.b, "f", m.bytes)

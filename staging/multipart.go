@@ -173,8 +173,9 @@ func (c *commit) sendPieces(st *stream, upload backends.Upload, pieces []piece) 
 }
 
 func (c *commit) sendPiece(ctx context.Context, upload backends.Upload, p piece) (backends.Part, error) {
-	if p.copy && !c.beside { // the base of a conflict copy is no more there to be copied
-		part, err := upload.CopyPart(ctx, p.num, c.entry.Name, c.entry.Version, p.off, p.end-p.off)
+	if p.copy && (!c.beside || c.view.borrows()) { // what lay under a conflict copy is no more there to be copied
+		from := c.view.base.Entry
+		part, err := upload.CopyPart(ctx, p.num, from.Name, from.Version, p.off, p.end-p.off)
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return part, c.baseChanged(ctx, err)
 		}
@@ -188,9 +189,10 @@ func (c *commit) baseChanged(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, backends.ErrOffline) || ctx.Err() != nil {
 		return err
 	}
-	e, statErr := c.backend.Stat(ctx, c.entry.Name)
-	if errors.Is(statErr, iofs.ErrNotExist) || statErr == nil && e.Version != c.entry.Version {
-		return &iofs.PathError{Op: "copy", Path: c.entry.Name, Err: backends.ErrChanged}
+	from := c.view.base.Entry
+	e, statErr := c.backend.Stat(ctx, from.Name)
+	if errors.Is(statErr, iofs.ErrNotExist) || statErr == nil && e.Version != from.Version {
+		return &iofs.PathError{Op: "copy", Path: from.Name, Err: backends.ErrChanged}
 	}
 	return err
 }

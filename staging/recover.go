@@ -153,7 +153,11 @@ func (s *Store) load(d *folder, path string) (_ *File, err error) {
 	if r.Base != nil {
 		f.entry, f.committed = r.Base.unpack(), true
 	}
-	if r.OverBase {
+	switch {
+	case r.OverBase && r.From != nil:
+		f.base = s.reader(f, r.From.unpack())
+		f.base.foreign = true
+	case r.OverBase:
 		f.base = s.reader(f, f.entry)
 	}
 	defer func() {

@@ -109,7 +109,10 @@ type Base struct {
 }
 
 // base is a Base whose reads are checked.
-type base struct{ Base }
+type base struct {
+	Base
+	foreign bool // it is another object than the one that is written: see Copy
+}
 
 // read gives at least one byte, or an error.
 func (b *base) read(ctx context.Context, p []byte, off int64) (int, error) {
@@ -130,7 +133,7 @@ func (b *base) read(ctx context.Context, p []byte, off int64) (int, error) {
 func (s *Store) Create(volume, name string, b backends.Backend, of *Base, m backends.Meta) (*File, error) {
 	f := &File{store: s, volume: volume, backend: b, folder: s.own, name: name, meta: m, mtime: m.ModTime, since: time.Now()}
 	if of != nil {
-		f.base = &base{*of}
+		f.base = &base{Base: *of}
 		f.size = of.Entry.Size
 		f.cond = backends.Cond{Version: of.Entry.Version}
 		f.entry, f.committed = of.Entry, true
@@ -161,9 +164,9 @@ func (s *Store) add(f *File) error {
 // reader makes what reads e through the store.
 func (s *Store) reader(f *File, e backends.Entry) *base {
 	if s.cfg.Read != nil {
-		return &base{Base{Entry: e, Read: s.cfg.Read(f.volume, e)}}
+		return &base{Base: Base{Entry: e, Read: s.cfg.Read(f.volume, e)}}
 	}
-	return &base{Base{Entry: e, Read: func(ctx context.Context, p []byte, off int64) (int, error) {
+	return &base{Base: Base{Entry: e, Read: func(ctx context.Context, p []byte, off int64) (int, error) {
 		b, err := f.store.backendOf(ctx, f)
 		if err != nil {
 			return 0, err
