@@ -21,10 +21,10 @@ const (
 	Skipped                  // not needed any more: what was to be done had been done
 	Failed                   // Err says why
 
-	// Marks: their N is no step that they are about alone.
+	// Marks are not about one step.
 	Opened  // a run begins, on the boot Boot
 	Reached // no step behind N was begun so far
-	Synced  // all that was Done up to here is safe from a loss of power
+	Synced  // what the first N records say was Done is safe from a loss of power
 )
 
 var stateNames = [...]string{Begun: "begun", Done: "done", Skipped: "skipped", Failed: "failed", Opened: "opened", Reached: "reached", Synced: "synced"}
@@ -97,7 +97,8 @@ type Journal struct {
 	file  *os.File
 	body  encoder
 	held  []byte // frames that are not written yet
-	count int
+	count int    // of those
+	total int64  // records, with those that were there
 	timer *time.Timer
 	armed bool
 	err   error // of a write that failed: all that follows would be behind a hole
@@ -110,7 +111,8 @@ func OpenJournal(path string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	end, err := readRecords(file, func(Record) error { return nil })
+	total := int64(0)
+	end, err := readRecords(file, func(Record) error { total++; return nil })
 	if err == nil {
 		err = file.Truncate(end)
 	}
@@ -121,7 +123,7 @@ func OpenJournal(path string) (*Journal, error) {
 		file.Close()
 		return nil, err
 	}
-	j := &Journal{file: file}
+	j := &Journal{file: file, total: total}
 	j.timer = time.AfterFunc(time.Hour, func() { _ = j.Flush() })
 	j.timer.Stop()
 	return j, nil
@@ -141,6 +143,7 @@ func (j *Journal) Append(r Record) error {
 	j.body = j.body[:0]
 	r.encode(&j.body)
 	j.held = appendFrame(j.held, j.body)
+	j.total++
 	if j.count++; j.count >= holdRecords {
 		return j.flush()
 	}
@@ -149,6 +152,13 @@ func (j *Journal) Append(r Record) error {
 		j.timer.Reset(holdTime)
 	}
 	return nil
+}
+
+// Len is how many records there are, with those of earlier runs.
+func (j *Journal) Len() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.total
 }
 
 // Flush writes what was appended: it is safe from the end of this process then.
@@ -199,8 +209,14 @@ func ReadJournal(path string, fn func(Record) error) error {
 
 // readRecords reads records up to the first that is not whole, and returns where that is.
 func readRecords(file io.Reader, fn func(Record) error) (int64, error) {
+	return readRecordsAt(file, func(_ int64, r Record) error { return fn(r) })
+}
+
+// readRecordsAt also tells where each begins.
+func readRecordsAt(file io.Reader, fn func(at int64, r Record) error) (int64, error) {
 	r := frames{r: bufio.NewReaderSize(file, readBuf)}
 	for {
+		at := r.off
 		body, err := r.next()
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errDamaged):
@@ -208,13 +224,23 @@ func readRecords(file io.Reader, fn func(Record) error) (int64, error) {
 		case err != nil:
 			return r.off, err
 		}
-		at := r.off
 		var rec Record
 		if err := rec.decode(body); err != nil {
 			return at, err
 		}
-		if err := fn(rec); err != nil {
+		if err := fn(at, rec); err != nil {
 			return at, err
 		}
 	}
+}
+
+// readRecordAt reads one record.
+func readRecordAt(file io.ReaderAt, at int64) (Record, error) {
+	r := frames{r: bufio.NewReaderSize(io.NewSectionReader(file, at, maxFrame+16), 1<<10)}
+	body, err := r.next()
+	if err != nil {
+		return Record{}, err
+	}
+	var rec Record
+	return rec, rec.decode(body)
 }

@@ -29,7 +29,7 @@ type Header struct {
 	Spec    Spec       `json:"spec"`
 	Stores  []StoreRef `json:"stores"`
 	Summary Summary    `json:"summary"`
-	Work    Count      `json:"work"` // what Step.Work counts, set by Finish
+	Work    Count      `json:"work"`    // what Step.Work counts, set by Finish
 	Created time.Time  `json:"created"` // set by Finish if zero
 }
 
