@@ -1,0 +1,70 @@
+package plan
+
+import (
+	"time"
+
+	"sd/actions/compare"
+	"sd/actions/steps"
+	"sd/actions/stores"
+)
+
+// planner makes one plan. It is for one goroutine.
+type planner struct {
+	env    Env
+	spec   *steps.Spec
+	w      *steps.Writer
+	sum    steps.Summary
+	filter *compare.Filter
+	began  time.Time
+
+	refs  []steps.StoreRef
+	index map[string]int // of refs, by Store.Key
+
+	seen     Progress
+	reported time.Time
+	load     load
+}
+
+// moving tells whether sources go away.
+func (p *planner) moving() bool { return p.spec.Action == steps.Move }
+
+// ref names a file in a step.
+func (p *planner) ref(st stores.Store, name string) steps.Ref {
+	key := st.Key()
+	i, ok := p.index[key]
+	if !ok {
+		i = len(p.refs)
+		p.refs = append(p.refs, st.Ref())
+		p.index[key] = i
+	}
+	return steps.Ref{Store: i, Name: name}
+}
+
+// look counts a file that was looked at.
+func (p *planner) look(bytes int64) {
+	p.seen.Files++
+	p.seen.Bytes += bytes
+	if p.seen.Files%1024 == 0 {
+		p.progress(false)
+	}
+}
+
+func (p *planner) progress(last bool) {
+	if p.env.Progress == nil {
+		return
+	}
+	if now := time.Now(); last || now.Sub(p.reported) >= 100*time.Millisecond {
+		p.reported = now
+		p.env.Progress(p.seen)
+	}
+}
+
+func (p *planner) deny(from, to, why string) {
+	p.sum.Deny(steps.Conflict{From: from, To: to, Why: why})
+}
+
+func (p *planner) conflict(from, to, why string) {
+	p.sum.Conflict(steps.Conflict{From: from, To: to, Why: why})
+}
+
+func uri(st stores.Store, name string) string { return st.URI(name).String() }
