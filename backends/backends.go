@@ -86,6 +86,9 @@ type Entry struct {
 	// Meta is what the object carries; nil where the reply does not tell, as in most
 	// listings. It is shared and must not be changed.
 	Meta *Meta
+	// Class is the storage class where the service tells one other than its usual: "GLACIER",
+	// "DEEP_ARCHIVE". Such a file may have to be restored before it can be read.
+	Class string
 	// Shown is the name that a mount shows where it cannot show Name, else "". Stores
 	// leave it empty and do not look at it.
 	Shown string
@@ -163,6 +166,27 @@ type CopyOptions struct {
 // limit. On an error the old dst stands as it was.
 type Copier interface {
 	Copy(ctx context.Context, dst, src string, o CopyOptions) (Entry, error)
+}
+
+// A PeerCopier copies from another store of the same service, without a byte passing through
+// the caller: both are reached in the same place by the same account. Whether that is so it
+// finds out without asking anybody; if not, it is errors.ErrUnsupported. All else is as for
+// Copier. A service that refuses one account to read there and write here says
+// fs.ErrPermission; then the bytes have to pass through the caller.
+type PeerCopier interface {
+	CopyFrom(ctx context.Context, dst string, from Backend, src string, o CopyOptions) (Entry, error)
+}
+
+// An Undeleter can bring back what Remove has removed, as long as the store keeps versions.
+type Undeleter interface {
+	// KeepsVersions tells whether it does, for files that are removed from now on. The answer
+	// is kept for a while.
+	KeepsVersions(ctx context.Context) (bool, error)
+	// Undelete brings a file back as it was when it was removed, and describes it. version is
+	// the one that it had then: another is ErrChanged, as is a file of that name that was made
+	// since. A file that is back already is described, so that it can be called again. What the
+	// store has not kept is fs.ErrNotExist.
+	Undelete(ctx context.Context, name, version string) (Entry, error)
 }
 
 // UploadLimits are what a store's uploads in parts must keep to; sizes in bytes.

@@ -4,14 +4,60 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
+
+	"sd/actions/stores"
 )
 
-// partUnit is what moves in one request at most, and the size of the parts of larger files.
-const partUnit = 8 << 20
+const (
+	// partUnit is what moves in one request at most, and the size of the parts of larger files.
+	partUnit = 8 << 20
+	// partsAtOnce is how many parts of one file are under way.
+	partsAtOnce = 8
+)
+
+// partOf is the size of the parts of a file: the unit, or as many times two of it as it takes to
+// have no more than most of them.
+func partOf(size, smallest, most int64) int64 {
+	part := int64(partUnit)
+	for part < smallest {
+		part *= 2
+	}
+	if most > 0 {
+		if least := (size + most - 1) / most; least > part {
+			part = 1 << bits.Len64(uint64(least-1))
+		}
+	}
+	return part
+}
 
 // copy chooses the way by the two ends.
 func (t *Transfers) copy(ctx context.Context, task *Task) (Result, error) {
+	switch task.Source.Kind {
+	case stores.File, stores.Symlink:
+	default:
+		return Result{}, fmt.Errorf("%s is neither a file nor a link", task.Source.Name)
+	}
+	if r, ok, err := t.near(ctx, task); ok {
+		return r, err
+	}
+	switch from := task.From.(type) {
+	case *stores.Content:
+		return t.fromContent(ctx, task, from)
+	case *stores.Local:
+		switch to := task.To.(type) {
+		case *stores.Local:
+			return t.copyLocal(ctx, task)
+		case *stores.Volume:
+			return t.upload(ctx, task, from, to)
+		}
+	case *stores.Volume:
+		switch to := task.To.(type) {
+		case *stores.Local:
+			return t.download(ctx, task, from)
+		case *stores.Volume:
+			return t.between(ctx, task, from, to)
+		}
+	}
 	return Result{}, fmt.Errorf("copy from %T to %T: %w", task.From, task.To, errors.ErrUnsupported)
 }
-
-func (t *Transfers) verify(ctx context.Context, task *Task, r *Result) error { return nil }

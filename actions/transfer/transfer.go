@@ -16,13 +16,13 @@ package transfer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 
 	"golang.org/x/time/rate"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
+	"sd/backends"
 	"sd/identity"
 )
 
@@ -66,7 +66,12 @@ type Task struct {
 	// Verify has the target read back and its BLAKE3 compared with that of the source. A target
 	// that differs is removed again: *CorruptError.
 	Verify bool
-	Omit   Attrs // attributes that are not to be kept; the others are as far as To can
+	// Omit are attributes that are not to be kept; the others are as far as To can.
+	Omit Attrs
+
+	content  string // the sum of the content, where Source is one copy of it
+	more     bool   // another copy is tried after this one
+	fleeting bool   // Save lasts as long as the Copy
 }
 
 // Result is what has become of a Task.
@@ -120,16 +125,14 @@ func New(cfg Config) *Transfers {
 	return t
 }
 
-// Copy makes the target, and blocks until it is there under its name or cannot be. Errors
-// wrap those of package backends: a source or target that is not what the Task says is a
-// *ChangedError, an unreachable service backends.ErrOffline, and then the same Task can be
-// tried again.
+// Copy makes the target, and blocks until it is there under its name or cannot be. The
+// library and a mount are told of it. Errors wrap those of package backends: a source or target
+// that is not what the Task says is a *ChangedError, an unreachable service
+// backends.ErrOffline. After that, and where ctx has ended, the same Task can be tried again,
+// with what was saved, or be cleaned; after other errors nothing is left.
 func (t *Transfers) Copy(ctx context.Context, task Task) (Result, error) {
 	r, err := t.copy(ctx, &task)
 	if err != nil {
-		if task.Save == nil {
-			err = errors.Join(err, t.Clean(context.WithoutCancel(ctx), task))
-		}
 		return Result{}, err
 	}
 	if task.Verify {
@@ -137,11 +140,35 @@ func (t *Transfers) Copy(ctx context.Context, task Task) (Result, error) {
 			return Result{}, err
 		}
 	}
+	if r.Known {
+		r.Entry.Sum, r.Entry.Proven = r.Sum, true
+		if !task.Source.Proven {
+			source := task.Source
+			source.Sum, source.Proven = r.Sum, true
+			t.set.Learned(task.From, &source)
+		}
+	}
+	t.set.Learned(task.To, &r.Entry)
 	return r, nil
 }
 
 // Clean removes what an unfinished Copy of the Task has left: the hidden file, the upload in
-// parts. There being nothing is no error.
+// parts of which Saved tells. There being nothing is no error.
 func (t *Transfers) Clean(ctx context.Context, task Task) error {
+	switch to := task.To.(type) {
+	case *stores.Local:
+		return task.cleanLocal()
+	case *stores.Volume:
+		var left saved
+		uploader, ok := to.Backend().(backends.Uploader)
+		if !ok || len(task.Saved) == 0 || json.Unmarshal(task.Saved, &left) != nil || left.Upload == "" {
+			return nil
+		}
+		up, err := uploader.Upload(ctx, task.Name, left.Upload, backends.Meta{})
+		if err != nil {
+			return err
+		}
+		return up.Abort(ctx)
+	}
 	return nil
 }
