@@ -50,14 +50,6 @@ func (l *Local) walk(ctx context.Context, dir string, o *WalkOptions, deep bool,
 	return ended(w.folder(t.top))
 }
 
-// ended is what a Walk returns where it ended with err.
-func ended(err error) error {
-	if err == fs.SkipAll {
-		return nil
-	}
-	return err
-}
-
 // foreign returns the paths below dir, each with a slash, that a Walk does not enter.
 func (l *Local) foreign(dir string) (map[string]bool, error) {
 	real, err := filepath.EvalSymlinks(dir)

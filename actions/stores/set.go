@@ -3,7 +3,6 @@ package stores
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -139,8 +138,4 @@ func parseSum(hex string) (identity.Sum, bool) {
 	}
 	sum, err := identity.ParseSum(hex)
 	return sum, err == nil
-}
-
-func sortKeys(list []Entry) {
-	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Key(), b.Key()) })
 }

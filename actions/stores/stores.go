@@ -11,6 +11,7 @@ package stores
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"syscall"
 	"time"
 
@@ -96,15 +97,17 @@ type Store interface {
 	// a slash behind it. So a folder comes before what is in it, and names relative to dir come
 	// in the same order from every store. The Entry is fn's during the call; its strings, Sums
 	// and Meta are so for good. Walk ends at fn's first error and returns it as it is, but for
-	// fs.SkipDir about a folder, which only leaves out what is in it, and fs.SkipAll. Fn is called by one
-	// goroutine at a time.
+	// fs.SkipDir about a folder, which only leaves out what is in it, and fs.SkipAll. It calls
+	// fn on the goroutine that has called it. A folder that is not there is fs.ErrNotExist in a
+	// Local, and empty in a Volume.
 	Walk(ctx context.Context, dir string, o WalkOptions, fn func(*Entry) error) error
 	// Children is Walk of one folder: it yields what lies in dir, but not what lies farther down.
 	Children(ctx context.Context, dir string, fn func(*Entry) error) error
 
 	// Join gives the name of rel below dir, and Rel gives rel back. Rel has slashes between its
 	// segments and is "" for dir itself. It may come from another kind of store: segments that
-	// no file of this one can have are escaped.
+	// no file of this one can have are escaped. In a volume a file or folder right in dir may
+	// have an empty name; its rel is "" too, so that it cannot be told from dir.
 	Join(dir, rel string) string
 	Rel(dir, name string) string
 	// Split gives the folder that name lies in, and its last segment.
@@ -156,5 +159,13 @@ func (e *Entry) Key() string {
 	return e.Name
 }
 
-// IsLink tells whether a POSIX mode is that of a symbolic link.
+// isLink tells whether a POSIX mode is that of a symbolic link.
 func isLink(mode uint32) bool { return mode&syscall.S_IFMT == syscall.S_IFLNK }
+
+// ended is what a Walk returns where it ended with err.
+func ended(err error) error {
+	if err == fs.SkipAll {
+		return nil
+	}
+	return err
+}

@@ -89,3 +89,21 @@ func Unsettled(e *Entry, now time.Time) bool {
 	age := now.UnixNano() - e.Changed
 	return age < int64(tick) && age > -int64(tick)
 }
+
+// SameFile is SameVersion for a local file that may have been renamed, linked or given another
+// mode or owner since: it does not look at the ctime. False for versions of objects that differ.
+func SameFile(was, is string) bool {
+	if was == is {
+		return true
+	}
+	a, ok := unpackVersion(was)
+	if !ok {
+		return false
+	}
+	b, ok := unpackVersion(is)
+	if !ok {
+		return false
+	}
+	a.ctime, b.ctime = 0, 0
+	return a == b
+}

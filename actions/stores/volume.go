@@ -67,7 +67,7 @@ func (v *Volume) Entry(is *backends.Entry) Entry {
 		Name: is.Name, Kind: is.Kind, Size: is.Size, ModTime: is.ModTime, Version: is.Version, Sums: is.Sums,
 	}
 	if is.Kind == Dir {
-		e.Version = ""
+		e.Version, e.Size, e.Bare = "", 0, is.ModTime.IsZero()
 	}
 	e.carry(is.Meta)
 	return e
@@ -97,53 +97,6 @@ func (e *Entry) carry(m *backends.Meta) {
 	if sum, ok := parseSum(m.BLAKE3); ok && e.Kind == File {
 		e.Sum, e.Proven = sum, true
 	}
-}
-
-// Walk lists the folder recursively.
-func (v *Volume) Walk(ctx context.Context, dir string, o WalkOptions, fn func(*Entry) error) error {
-	if err := v.Settle(ctx, dir); err != nil {
-		return err
-	}
-	return v.walk(ctx, dir, &o, true, fn)
-}
-
-// Children lists one folder.
-func (v *Volume) Children(ctx context.Context, dir string, fn func(*Entry) error) error {
-	if err := v.Settle(ctx, dir); err != nil {
-		return err
-	}
-	return v.walk(ctx, dir, &WalkOptions{}, false, fn)
-}
-
-func (v *Volume) walk(ctx context.Context, dir string, o *WalkOptions, deep bool, fn func(*Entry) error) error {
-	var list []Entry
-	err := v.backend.List(ctx, dir, func(page []backends.Entry) error {
-		for i := range page {
-			e := page[i]
-			e.Name = sdpath.JoinKey(dir, e.Name)
-			list = append(list, v.Entry(&e))
-		}
-		return nil
-	})
-	if err != nil {
-		return o.problem(dir, err)
-	}
-	sortKeys(list)
-	for i := range list {
-		err := fn(&list[i])
-		if list[i].Kind == Dir && err == fs.SkipDir {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if list[i].Kind == Dir && deep {
-			if err := v.walk(ctx, list[i].Name, o, true, fn); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // Join puts two keys together.
