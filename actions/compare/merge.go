@@ -18,9 +18,9 @@ type Side struct {
 	Filter *Filter // what it leaves out is not there, on this side
 	// Missing: the folder is known not to be there, so nothing is asked.
 	Missing bool
-	// Follows: only what the other side has as well is of interest. The rest is not given,
-	// and the walk ends when the other one does.
-	Follows bool
+	// Folders: folders that no include pattern is about are given as well, for what may be in
+	// them.
+	Folders bool
 }
 
 // Merge walks two trees at the same time and calls fn once for each name: with both entries, or
@@ -39,11 +39,16 @@ type Side struct {
 func Merge(ctx context.Context, a, b Side, fn func(rel string, x, y *stores.Entry) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	mixed := isLocal(a.Store) != isLocal(b.Store)
-	left, right := a.start(ctx, mixed), b.start(ctx, mixed)
+	left, right := a.start(ctx, mixed(a, b), false), b.start(ctx, mixed(a, b), false)
 	defer left.stop(cancel)
 	defer right.stop(cancel)
-	err := merge(left, right, fn)
+	return unlessAll(merge(left, right, fn))
+}
+
+func mixed(a, b Side) bool { return isLocal(a.Store) != isLocal(b.Store) }
+
+// unlessAll drops the error by which a caller ends a walk.
+func unlessAll(err error) error {
 	if errors.Is(err, fs.SkipAll) {
 		return nil
 	}
@@ -65,25 +70,14 @@ func merge(a, b *stream, fn func(rel string, x, y *stores.Entry) error) error {
 		return err
 	}
 	for x != nil || y != nil {
-		if x == nil && b.side.Follows || y == nil && a.side.Follows {
-			return nil
-		}
-		order := 0
+		order := compareItems(x, y)
 		switch {
-		case y == nil:
-			order = -1
-		case x == nil:
-			order = 1
-		default:
-			order = x.compare(y)
-		}
-		switch {
-		case order == 0:
-			err = fn(x.rel, &x.entry, &y.entry)
-		case order < 0 && !a.side.Follows:
+		case order < 0:
 			err = fn(x.rel, &x.entry, nil)
-		case order > 0 && !b.side.Follows:
+		case order > 0:
 			err = fn(y.rel, nil, &y.entry)
+		default:
+			err = fn(x.rel, &x.entry, &y.entry)
 		}
 		if err != nil {
 			return err
@@ -100,6 +94,17 @@ func merge(a, b *stream, fn func(rel string, x, y *stores.Entry) error) error {
 		}
 	}
 	return nil
+}
+
+// compareItems takes the end of a walk, nil, to come after all.
+func compareItems(x, y *item) int {
+	switch {
+	case y == nil:
+		return -1
+	case x == nil:
+		return 1
+	}
+	return x.compare(y)
 }
 
 // item is one entry on its way through a Merge.

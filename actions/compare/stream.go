@@ -28,10 +28,16 @@ type stream struct {
 	twins  twins
 	aside  []item // the odd ones, until all others have gone
 	parent parent
+	enter  chan bool // answers whether a folder is entered; nil: all are
 }
 
-func (s Side) start(ctx context.Context, mixed bool) *stream {
+// start begins the walk. One that asks waits at each folder until the caller of next says by
+// enter whether to go into it.
+func (s Side) start(ctx context.Context, mixed, asks bool) *stream {
 	w := &stream{side: s, shown: mixed && !isLocal(s.Store), full: make(chan []item, batches), free: make(chan []item, batches+2), done: make(chan struct{})}
+	if asks {
+		w.enter = make(chan bool, 1)
+	}
 	go w.walk(ctx)
 	return w
 }
@@ -72,7 +78,13 @@ func (w *stream) walk(ctx context.Context) {
 	}
 	send := sender{ctx: ctx, to: w}
 	w.twins = twins{on: w.shown, probe: func(name string) (bool, error) { return hasChildren(ctx, w.side.Store, name) }, out: send.add}
-	err := w.side.Store.Walk(ctx, w.side.Dir, w.side.Walk, func(e *stores.Entry) error { return w.take(e) })
+	err := w.side.Store.Walk(ctx, w.side.Dir, w.side.Walk, func(e *stores.Entry) error {
+		err := w.take(e)
+		if err == nil && w.enter != nil && e.Kind == stores.Dir && !Odd(w.rel(e)) {
+			return w.ask(&send)
+		}
+		return err
+	})
 	if errors.Is(err, fs.ErrNotExist) && !send.begun {
 		err = nil
 	}
@@ -98,20 +110,45 @@ func (w *stream) take(e *stores.Entry) error {
 	if Own(w.side.Store, e.Name) && !Own(w.side.Store, w.side.Dir) {
 		return skip(e)
 	}
-	rel := w.side.Store.Rel(w.side.Dir, e.Name)
-	if w.shown {
-		rel = Shown(rel)
-	}
+	rel := w.rel(e)
 	folder := e.Kind == stores.Dir
 	if f := w.side.Filter; f != nil {
 		if f.Excludes(rel, folder) {
 			return skip(e)
 		}
-		if !f.Includes(rel, folder) && !w.parent.included(f, rel) {
+		if !(folder && w.side.Folders) && !f.Includes(rel, folder) && !w.parent.included(f, rel) {
 			return nil
 		}
 	}
 	return w.twins.add(item{rel: rel, odd: Odd(rel), entry: *e})
+}
+
+// rel is the name of e below the folder, as Merge gives it.
+func (w *stream) rel(e *stores.Entry) string {
+	rel := w.side.Store.Rel(w.side.Dir, e.Name)
+	if w.shown {
+		return Shown(rel)
+	}
+	return rel
+}
+
+// ask hands over all there is, the last of which is a folder, and waits for the answer.
+func (w *stream) ask(send *sender) error {
+	if err := w.twins.ask(); err != nil {
+		return err
+	}
+	if err := send.flush(); err != nil {
+		return err
+	}
+	select {
+	case enter := <-w.enter:
+		if !enter {
+			return fs.SkipDir
+		}
+		return nil
+	case <-send.ctx.Done():
+		return send.ctx.Err()
+	}
 }
 
 // skip leaves out an entry and, if it is a folder, what is in it.
