@@ -184,34 +184,80 @@ func (p *Plan) Header() Header { return p.header }
 // Name is the name of the plan's file without its folder.
 func (p *Plan) Name() string { return filepath.Base(p.file.Name()) }
 
+// Sync waits until the plan is safe from a loss of power.
+func (p *Plan) Sync() error { return p.file.Sync() }
+
 // Close closes the file.
 func (p *Plan) Close() error { return p.file.Close() }
 
 // Each calls fn with the steps from number first on, in order; each step is fn's to keep. It
 // stops at fn's first error and returns that as it is. Only the steps that fn keeps take memory.
 func (p *Plan) Each(first int64, fn func(*Step) error) error {
-	start := int64(len(magic))
+	return p.read(place{off: int64(len(magic)), before: new(Step)}, func(s *Step, _ place) error {
+		if s.N < first {
+			return nil
+		}
+		return fn(s)
+	})
+}
+
+// Reverse is Each from the last step to the first. It reads the plan twice.
+func (p *Plan) Reverse(fn func(*Step) error) error {
+	const some = 1024
+	at := place{off: int64(len(magic)), before: new(Step)}
+	places := []place{at}
+	err := p.read(at, func(s *Step, next place) error {
+		if s.N%some == 0 {
+			places = append(places, next)
+		}
+		return nil
+	})
+	for i := len(places) - 1; i >= 0 && err == nil; i-- {
+		var list []*Step
+		err = p.read(places[i], func(s *Step, _ place) error {
+			if list = append(list, s); len(list) == some {
+				return errEnough
+			}
+			return nil
+		})
+		if errors.Is(err, errEnough) {
+			err = nil
+		}
+		for j := len(list) - 1; j >= 0 && err == nil; j-- {
+			err = fn(list[j])
+		}
+	}
+	return err
+}
+
+var errEnough = errors.New("enough")
+
+// place is where reading can begin.
+type place struct {
+	off    int64
+	before *Step // the step that ends there; of number 0 at the start
+}
+
+// read calls fn with the steps from a place on, and with the place behind each.
+func (p *Plan) read(at place, fn func(*Step, place) error) error {
+	start := at.off
 	r := frames{r: bufio.NewReaderSize(io.NewSectionReader(p.file, start, p.end-start), readBuf)}
-	before := new(Step)
-	for n := int64(1); ; n++ {
+	for {
 		body, err := r.next()
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		s := new(Step)
 		if err == nil {
-			err = s.decode(body, before)
+			err = s.decode(body, at.before)
 		}
 		if err != nil {
-			return &iofs.PathError{Op: "read", Path: p.file.Name(), Err: fmt.Errorf("step %d: %w", n, err)}
+			return &iofs.PathError{Op: "read", Path: p.file.Name(), Err: fmt.Errorf("step %d: %w", at.before.N+1, err)}
 		}
-		s.N, before = n, s
-		if n < first {
-			continue
-		}
-		if err := fn(s); err != nil {
+		s.N = at.before.N + 1
+		at = place{off: start + r.off, before: s}
+		if err := fn(s, at); err != nil {
 			return err
 		}
 	}
-	return nil
 }

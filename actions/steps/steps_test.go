@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"sd/backends"
@@ -46,7 +47,7 @@ func anyStep(r *rand.Rand, n int64) Step {
 // A plan gives back what was put in, byte for byte, from any step on.
 func TestPlan(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, count := range []int{0, 1, 2, 3_000} {
+	for _, count := range []int{0, 1, 2, 1024, 3_000} {
 		w, err := Create(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
@@ -88,6 +89,14 @@ func TestPlan(t *testing.T) {
 			if rest := want[min(first-1, count):]; len(got) != len(rest) || len(got) > 0 && !reflect.DeepEqual(got, rest) {
 				t.Errorf("from step %d of %d on: got %d steps, want the %d that were added", first, count, len(got), len(rest))
 			}
+		}
+		var got []*Step
+		if err := p.Reverse(func(s *Step) error { got = append(got, s); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(got)
+		if len(got) != count || count > 0 && !reflect.DeepEqual(got, want) {
+			t.Errorf("backwards: got %d steps, want the %d that were added", len(got), count)
 		}
 		stop := errors.New("stop")
 		if err := p.Each(1, func(*Step) error { return stop }); count > 0 && err != stop {

@@ -1,0 +1,149 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"sd/actions/steps"
+	"sd/library"
+)
+
+const (
+	cleanTime  = 2 * time.Minute     // for removing what a canceled job has left
+	keepPlans  = 90 * 24 * time.Hour // after its end a job can be undone, and told of
+	keepDrafts = 24 * time.Hour
+)
+
+// cleanUp removes what is unfinished of the steps that have begun and not ended. r.mu is held,
+// and nothing runs any more.
+func (r *run) cleanUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, cleanTime)
+	defer cancel()
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	reached := r.reached
+	err := r.plan.Each(1, func(s *steps.Step) error {
+		if s.N > reached && !r.history.MayHaveBegun(s.N) {
+			return errEnough
+		}
+		if s.Op != steps.OpCopy || r.state[s.N].Ended() {
+			return nil
+		}
+		if err := r.cleanStep(ctx, s); err != nil {
+			r.e.log.Warn("something unfinished is left behind", "job", r.job, "file", r.e.uri(ctx, r.header.Stores, s.To), "err", err)
+		}
+		return ctx.Err()
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		r.e.log.Warn("a canceled job may have left something behind", "job", r.job, "err", err)
+	}
+}
+
+var errEnough = errors.New("enough")
+
+// clean removes what a canceled job that nobody ran has left, and closes its row of the log.
+func (e *Engine) clean(ctx context.Context, id int64) error {
+	r, err := e.openRun(ctx, id)
+	if err == nil {
+		for n := range r.state {
+			r.state[n] = r.history.State(int64(n))
+		}
+		r.mu.Lock()
+		r.cleanUp(ctx)
+		r.mu.Unlock()
+		err = r.close()
+	}
+	if lost := new(PlanLostError); errors.As(err, &lost) {
+		err = nil
+	}
+	return errors.Join(err, e.settle(ctx))
+}
+
+// forget removes the plans and journals of jobs that ended long ago, and drafts that nobody
+// will commit any more.
+func (e *Engine) forget(ctx context.Context) {
+	list, err := os.ReadDir(e.dir)
+	if err != nil {
+		return
+	}
+	now := time.Now()
+	for _, f := range list {
+		name := f.Name()
+		info, err := f.Info()
+		if err != nil {
+			continue
+		}
+		age := now.Sub(info.ModTime())
+		base, isPlan := strings.CutSuffix(name, ".plan")
+		switch {
+		case strings.HasPrefix(name, ".draft-") && age > keepDrafts:
+			_ = os.Remove(filepath.Join(e.dir, name))
+		case isPlan && age > keepPlans:
+			id, err := strconv.ParseInt(base, 10, 64)
+			if err != nil {
+				continue
+			}
+			if _, ended, err := e.stateOf(ctx, id); err == nil && ended {
+				_ = os.Remove(e.planPath(id))
+				_ = os.Remove(e.journalPath(id))
+			}
+		}
+	}
+}
+
+// settle closes the rows of the log whose jobs have ended without closing them: their process
+// was killed just then, or they were canceled while nobody ran them.
+func (e *Engine) settle(ctx context.Context) error {
+	open, err := e.lib.OpenAudits(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range open {
+		if a.Job == 0 {
+			continue
+		}
+		_, ended, err := e.stateOf(ctx, a.Job)
+		if err != nil {
+			return err
+		}
+		if !ended {
+			continue
+		}
+		outcome, err := e.outcome(ctx, a.Job)
+		if lost := new(PlanLostError); err != nil && !errors.As(err, &lost) {
+			return err
+		}
+		if err := e.closeAudit(ctx, a.Job, &outcome); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeAudit writes what came of a job into the log, if the job has ended.
+func (e *Engine) closeAudit(ctx context.Context, id int64, outcome *Outcome) error {
+	job, ended, err := e.stateOf(ctx, id)
+	if err != nil || !ended {
+		return err
+	}
+	audit, err := e.lib.JobAudit(ctx, id)
+	if none := new(library.NoJobError); errors.As(err, &none) {
+		return nil // no action
+	}
+	if err != nil {
+		return err
+	}
+	if audit.Outcome, err = outcome.json(); err != nil {
+		return err
+	}
+	audit.State, audit.Error, audit.Ended = job.State, job.Error, job.Ended
+	if audit.Ended.IsZero() {
+		audit.Ended = time.UnixMilli(time.Now().UnixMilli()).UTC()
+	}
+	return e.lib.SetAudit(ctx, audit)
+}

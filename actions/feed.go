@@ -1,0 +1,275 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"sd/actions/steps"
+	"sd/actions/stores"
+	"sd/backends"
+)
+
+// feed gives the steps that are not done yet to the workers, in order.
+func (r *run) feed(ctx context.Context) error {
+	return r.plan.Each(1, func(s *steps.Step) error {
+		if err := r.control.Check(ctx); err != nil {
+			return err
+		}
+		if err := r.stopped(ctx); err != nil {
+			return err
+		}
+		if done, err := r.before(s); done || err != nil {
+			return err
+		}
+		if s.Barrier {
+			if err := r.drain(ctx); err != nil {
+				return err
+			}
+		}
+		if err := r.reach(s.N); err != nil {
+			return err
+		}
+		return r.give(ctx, s)
+	})
+}
+
+// stopped returns why the run is to end, if it is.
+func (r *run) stopped(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fatal != nil {
+		return r.fatal
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// before tells whether an earlier run has done s, and counts that.
+func (r *run) before(s *steps.Step) (bool, error) {
+	switch r.history.State(s.N) {
+	case steps.Done, steps.Skipped:
+	default:
+		return false, nil
+	}
+	if r.history.Doubted(s.N) && r.isLocal(s.To) && s.To.Name != "" {
+		return false, nil
+	}
+	rec, err := r.history.Record(s.N)
+	if err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state[s.N] = rec.State
+	r.count(s, &rec, true)
+	return true, nil
+}
+
+// isLocal tells whether ref lies on this machine.
+func (r *run) isLocal(ref steps.Ref) bool {
+	if ref.Store < 0 || ref.Store >= len(r.stores) {
+		return false
+	}
+	_, ok := r.stores[ref.Store].(*stores.Local)
+	return ok
+}
+
+// reach has the journal know that step n may begin, before it does.
+func (r *run) reach(n int64) error {
+	if n <= r.reached {
+		return nil
+	}
+	r.reached = n + reachBy - 1
+	if err := r.journal.Append(steps.Record{N: r.reached, State: steps.Reached}); err != nil {
+		return err
+	}
+	return r.journal.Flush()
+}
+
+// give gives s to a worker, or does it here if it has to be over before the next step
+// begins, or parks it until what it waits for is done.
+func (r *run) give(ctx context.Context, s *steps.Step) error {
+	r.mu.Lock()
+	for r.parked >= maxParked && ctx.Err() == nil && len(r.removal) == 0 {
+		r.changed.Wait()
+	}
+	if r.parked >= maxParked && ctx.Err() == nil {
+		r.mu.Unlock()
+		if err := r.release(ctx); err != nil {
+			return err
+		}
+		r.mu.Lock()
+	}
+	r.pending++
+	if s.After != 0 {
+		switch r.state[s.After] {
+		case steps.Done, steps.Skipped:
+		case 0:
+			r.after[s.After] = append(r.after[s.After], s)
+			r.parked++
+			r.mu.Unlock()
+			return nil
+		default: // it will not be done in this run
+			r.left(s)
+			r.mu.Unlock()
+			return nil
+		}
+		if s.Op == steps.OpRemove {
+			r.removal = append(r.removal, s)
+			r.parked++
+			r.mu.Unlock()
+			return nil
+		}
+	}
+	r.mu.Unlock()
+	if r.isInline(s) {
+		r.perform(ctx, s)
+		return nil
+	}
+	return r.send(ctx, s)
+}
+
+// send puts s before the workers. It is pending already.
+func (r *run) send(ctx context.Context, s *steps.Step) error {
+	select {
+	case r.work <- s:
+		return nil
+	case <-ctx.Done():
+		r.end(s, nil)
+		return context.Cause(ctx)
+	}
+}
+
+// isInline tells whether what follows s counts on it: folders, where files cannot be without.
+func (r *run) isInline(s *steps.Step) bool {
+	switch s.Op {
+	case steps.OpMkdir:
+		v, ok := r.stores[s.To.Store].(*stores.Volume)
+		if !ok {
+			return true
+		}
+		_, flat := v.Backend().(backends.Walker)
+		return !flat
+	case steps.OpRmdir, steps.OpForget:
+		return true
+	}
+	return false
+}
+
+// drain waits until all steps that were given out have ended.
+func (r *run) drain(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		for r.pending > len(r.removal) && ctx.Err() == nil && r.fatal == nil {
+			r.changed.Wait()
+		}
+		over := r.pending == 0
+		r.mu.Unlock()
+		if err := r.stopped(ctx); over || err != nil {
+			return err
+		}
+		if err := r.release(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// await waits until the workers have nothing left.
+func (r *run) await() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.removal {
+		r.parked--
+		r.left(s)
+	}
+	r.removal = nil
+	for r.pending > 0 {
+		r.changed.Wait()
+	}
+}
+
+// release lets the removals begin whose files are elsewhere: safely so, before anything goes.
+func (r *run) release(ctx context.Context) error {
+	r.mu.Lock()
+	list := r.removal
+	r.removal = nil
+	r.parked -= len(list)
+	r.mu.Unlock()
+	if len(list) == 0 {
+		runtime.Gosched()
+		return nil
+	}
+	err := r.makeSafe(ctx)
+	for i, s := range list {
+		if err == nil {
+			err = r.send(ctx, s)
+			continue
+		}
+		for _, s := range list[i:] {
+			r.end(s, nil)
+		}
+		break
+	}
+	return err
+}
+
+// end notes that a step has ended; rec is nil if it was not done in this run. What waits for
+// it begins, or is left.
+func (r *run) end(s *steps.Step, rec *steps.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rec == nil {
+		r.left(s)
+		return
+	}
+	r.state[s.N] = rec.State
+	r.count(s, rec, false)
+	var ready []*steps.Step
+	if waiting := r.after[s.N]; waiting != nil {
+		delete(r.after, s.N)
+		for _, w := range waiting {
+			switch {
+			case rec.State == steps.Failed:
+				r.parked--
+				r.left(w)
+			case w.Op == steps.OpRemove:
+				r.removal = append(r.removal, w)
+			default:
+				r.parked--
+				ready = append(ready, w)
+			}
+		}
+	}
+	if len(ready) > 0 {
+		// A worker must not wait for a worker. These end before the run does, as all do that
+		// are pending.
+		go func() {
+			for _, s := range ready {
+				r.work <- s
+			}
+		}()
+	}
+	r.pending--
+	r.changed.Broadcast()
+}
+
+// notDone is the state of a step that is not done in this run, and has no record.
+const notDone steps.State = 255
+
+// left ends s without a record, and all that waits for it. r.mu is held.
+func (r *run) left(s *steps.Step) {
+	r.state[s.N] = notDone
+	r.pending--
+	for _, w := range r.after[s.N] {
+		r.parked--
+		r.left(w)
+	}
+	delete(r.after, s.N)
+	r.changed.Broadcast()
+}
+
+// errNoStore is that of a plan which is wrong in itself.
+var errNoStore = errors.New("the plan names a store that it does not have: plan again")
