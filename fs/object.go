@@ -46,6 +46,7 @@ type object struct {
 	passing  int           // handles for which the kernel reads a file on disk by itself
 	staged   *staging.File // what is written here; nil where that is nothing
 	base     *cache.Reader // of what is under it
+	lent     []*object     // those that show bytes of it: see copyFrom
 	failed   error         // why the last commit failed
 }
 

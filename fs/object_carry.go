@@ -183,6 +183,9 @@ func (s *store) carry(ctx context.Context, dir, seg string) error {
 	if busy || !ok || !f.Pending {
 		return nil // what is staged takes it along
 	}
+	if errno := o.part(ctx); errno != 0 {
+		return errno
+	}
 	stored, err := copier.Copy(ctx, name, name, backends.CopyOptions{
 		Source: e.Version, Size: e.Size, Meta: &f.Meta, Cond: backends.Cond{Version: e.Version},
 	})

@@ -183,6 +183,14 @@ func (o *object) changed() syscall.Errno {
 	return syscall.ESTALE
 }
 
+// lookedUpAgain has the kernel look for the name of o, in the background: it may believe for a
+// while yet that o is there.
+func (o *object) lookedUpAgain() {
+	dir, _, _ := o.place()
+	label := o.label()
+	o.store.tree.beside.run(func(context.Context) { o.store.lookAgain(dir, label) })
+}
+
 // overtake takes the name of o for another object, which the kernel finds when it
 // looks again. Who has o open goes on with it.
 func (o *object) overtake() syscall.Errno {

@@ -68,6 +68,9 @@ func (s *store) remove(ctx context.Context, o *object) syscall.Errno {
 	}
 	o.pin()
 	defer o.unpin()
+	if errno := o.part(ctx); errno != 0 {
+		return errno
+	}
 	if errno := o.detach(ctx); errno != 0 {
 		return errno
 	}

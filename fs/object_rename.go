@@ -148,6 +148,9 @@ func (m *move) file(ctx context.Context, o *object) syscall.Errno {
 // stale says that there is something else than was thought.
 func (m *move) replace(ctx context.Context, o, replaced *object, version string) (errno syscall.Errno, stale bool) {
 	s := m.from.store
+	if errno := o.part(ctx); errno != 0 {
+		return errno, false
+	}
 	if replaced != nil {
 		if !replaced.take(ctx) {
 			return syscall.EINTR, false
@@ -155,6 +158,9 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 		defer replaced.done()
 		replaced.pin()
 		defer replaced.unpin()
+		if errno := replaced.part(ctx); errno != 0 {
+			return errno, false
+		}
 		if errno := replaced.detach(ctx); errno != 0 {
 			return errno, false
 		}
@@ -289,7 +295,7 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 	if err := s.tree.carrier.drainBelow(ctx, s, from); err != nil {
 		return s.fail("rename", from, err)
 	}
-	if errno := s.moving.begin(ctx, from, to); errno != 0 {
+	if errno := s.beginMove(ctx, from, to); errno != 0 {
 		return errno
 	}
 	defer s.moving.end(from, to)

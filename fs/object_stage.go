@@ -73,6 +73,9 @@ func (o *object) stageNow(ctx context.Context) (*staging.File, syscall.Errno) {
 	if f := o.stagedFile(); f != nil {
 		return f, 0
 	}
+	if errno := o.part(ctx); errno != 0 {
+		return nil, errno
+	}
 	m, errno := o.wholeMeta(ctx)
 	if errno != 0 {
 		return nil, errno
@@ -282,7 +285,8 @@ func (o *object) send(ctx context.Context, how func(*staging.File, context.Conte
 		o.settled()
 		return 0
 	case errors.Is(err, backends.ErrChanged) && !f.Dirty():
-		return o.changed() // ours is beside it under another name
+		o.lookedUpAgain()
+		return o.changed() // ours is beside it under another name, or was a copy of what is no more
 	}
 	return o.store.fail("write", o.name(), err)
 }

@@ -35,6 +35,9 @@ func (s *store) settle(ctx context.Context, name string) error {
 		all.Go(func() error { return o.settleNow(ctx) })
 	}
 	err := all.Wait()
+	if errno := s.partBelow(ctx, name); errno != 0 {
+		err = errors.Join(err, fmt.Errorf("%s%s: what is being copied from there is not at its provider yet: %w", s.uri, name, errno))
+	}
 	pending := func(n carriedName) bool { return n.store == s && within(join(n.dir, n.seg), name) }
 	return errors.Join(err, s.tree.carrier.drainOf(ctx, pending))
 }

@@ -23,7 +23,7 @@ func (f *File) Copy(of Base, off, n int64) bool {
 	case f.closed || f.discarded || f.commit != nil || n <= 0 || off != f.size || n > of.Entry.Size-off:
 		return false
 	case off == 0:
-		if !f.borrow(of, n) {
+		if f.ackSeq > 0 || !f.borrow(of, n) { // what was acknowledged lies over another base
 			return false
 		}
 	case !f.lend(of, n):
