@@ -27,3 +27,17 @@ func BenchmarkLocalWalk(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
 }
+
+func BenchmarkFactLookup(b *testing.B) {
+	w := newWorld(b, nil, stores.Hooks{})
+	for i := range 10000 {
+		w.lib.PutFact("v", "dir", fmt.Sprintf("file %d", i), "version", []byte(`{"Meta":{}}`))
+	}
+	w.must(w.lib.FlushFacts(b.Context()))
+	i := 0
+	for b.Loop() {
+		name := fmt.Sprintf("file %d", i%10000)
+		i++
+		w.must(w.lib.EachFact(b.Context(), "v", "dir", name, name, func(string, string, []byte) {}))
+	}
+}

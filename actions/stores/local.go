@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"sd/actions/steps"
 	"sd/backends"
+	"sd/library/catalog"
 	"sd/resolver"
 	"sd/sdpath"
 )
@@ -21,29 +24,53 @@ import (
 // Local is the file systems of this device. Names are clean absolute paths. Folders on the way
 // to a name may be links; the last segment is never followed.
 type Local struct {
-	slug   string
-	device string // its id
+	slug     string
+	device   uuid.UUID
+	resolver *resolver.Resolver
+
+	mu     sync.Mutex // guards what follows
 	mounts *resolver.Locals
+	read   time.Time
 }
 
 var _ Store = (*Local)(nil)
 
 // Key is the same for all file systems of the device; Entry.Dev tells them apart.
-func (l *Local) Key() string { return "local:" + l.device }
+func (l *Local) Key() string { return "local:" + l.device.String() }
 
 // Ref names the device.
 func (l *Local) Ref() steps.StoreRef {
-	return steps.StoreRef{Kind: "local", URI: l.URI("/").String(), Fingerprint: l.device}
+	return steps.StoreRef{Kind: "local", URI: l.URI("/").String(), Fingerprint: l.device.String()}
 }
 
 // URI returns the SdPath of an absolute path of this machine.
 func (l *Local) URI(name string) sdpath.Path { return sdpath.NewPhysical(l.slug, name) }
 
+func (l *Local) place() catalog.Place { return catalog.DevicePlace(l.device) }
+
 // Volume returns the file system that name lies on, going by the path's words alone; nil where
 // the system names none.
 func (l *Local) Volume(name string) *resolver.Volume {
-	v, _ := l.mounts.At(name)
+	mounts, err := l.table()
+	if err != nil {
+		return nil
+	}
+	v, _ := mounts.At(name)
 	return v
+}
+
+// table returns the mount table, read within the last second.
+func (l *Local) table() (*resolver.Locals, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now(); l.mounts == nil || now.Sub(l.read) > time.Second {
+		mounts, err := l.resolver.Locals()
+		if err != nil {
+			return nil, err
+		}
+		l.mounts, l.read = mounts, now
+	}
+	return l.mounts, nil
 }
 
 // Stat is lstat.

@@ -56,12 +56,16 @@ func (l *Local) foreign(dir string) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, foreign := l.mounts.At(real); foreign {
+	mounts, err := l.table()
+	if err != nil {
+		return nil, err
+	}
+	if _, foreign := mounts.At(real); foreign {
 		return nil, &fs.PathError{Op: "list", Path: dir, Err: ErrForeign}
 	}
 	within := func(path string) string { return strings.TrimSuffix(path, "/") + "/" }
 	list := make(map[string]bool)
-	for _, point := range l.mounts.Pseudo() {
+	for _, point := range mounts.Pseudo() {
 		if rest, ok := strings.CutPrefix(within(point), within(real)); ok {
 			list[within(dir)+rest] = true
 		}

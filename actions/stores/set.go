@@ -31,6 +31,7 @@ type Set struct {
 	lib      *library.Library
 	resolver *resolver.Resolver
 	hooks    Hooks
+	learner  *learner
 
 	mu      sync.Mutex // guards what follows
 	local   *Local
@@ -39,11 +40,12 @@ type Set struct {
 
 // New returns a Set over a library and its resolver, which must both outlive it.
 func New(lib *library.Library, r *resolver.Resolver, hooks Hooks) *Set {
-	return &Set{lib: lib, resolver: r, hooks: hooks, volumes: make(map[string]*Volume)}
+	return &Set{lib: lib, resolver: r, hooks: hooks, learner: newLearner(lib), volumes: make(map[string]*Volume)}
 }
 
-// Close writes what was learned and is not written yet.
-func (s *Set) Close() error { return nil }
+// Close writes what was learned and is not written yet. Its error tells what could not be
+// written since the Set was made: the next scan finds that out again.
+func (s *Set) Close() error { return s.learner.flush() }
 
 // Resolver returns the resolver that the Set was made with.
 func (s *Set) Resolver() *resolver.Resolver { return s.resolver }
@@ -60,8 +62,7 @@ func (s *Set) Of(ctx context.Context, p sdpath.Path) (Store, string, error) {
 		return nil, "", err
 	}
 	if _, ok := p.(sdpath.Physical); ok {
-		l, err := s.thisDevice()
-		return l, name, err
+		return s.thisDevice(), name, nil
 	}
 	return s.opened(v), strings.TrimSuffix(name, "/"), nil
 }
@@ -76,7 +77,7 @@ func (s *Set) Open(ctx context.Context, ref steps.StoreRef) (Store, error) {
 		if id := s.resolver.ThisDevice().ID.String(); ref.Fingerprint != id {
 			return nil, fmt.Errorf("%s is another device's: run the job there", ref.URI)
 		}
-		return s.thisDevice()
+		return s.thisDevice(), nil
 	case "volume":
 		v, err := s.resolver.Find(ctx, ref.Fingerprint)
 		if err != nil {
@@ -91,18 +92,14 @@ func (s *Set) Open(ctx context.Context, ref steps.StoreRef) (Store, error) {
 	return nil, fmt.Errorf("a plan names a store of kind %q: update sd", ref.Kind)
 }
 
-func (s *Set) thisDevice() (*Local, error) {
+func (s *Set) thisDevice() *Local {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.local == nil {
-		mounts, err := s.resolver.Locals()
-		if err != nil {
-			return nil, err
-		}
 		d := s.resolver.ThisDevice()
-		s.local = &Local{slug: d.Slug, device: d.ID.String(), mounts: mounts}
+		s.local = &Local{slug: d.Slug, device: d.ID, resolver: s.resolver}
 	}
-	return s.local, nil
+	return s.local
 }
 
 // opened returns the store over a volume with an open backend.
@@ -117,18 +114,41 @@ func (s *Set) opened(v *resolver.Volume) *Volume {
 	return known
 }
 
-// Know adds to the entries of a list, which lie in st, what the library knows of those very
-// versions: the BLAKE3, and of objects the time, mode and link target that they carry. With
-// ask, objects of which it knows nothing are asked for, one request each.
-func (s *Set) Know(ctx context.Context, st Store, list []Entry, ask bool) error { return nil }
-
-// Learned tells that this process has made e, or has found out what it is: what e.Meta and
-// e.Sum say is remembered for its Version, and a mount hears of it.
-func (s *Set) Learned(st Store, e *Entry) {}
-
-// Twin returns a file of st that is proven to have these bytes, as far as the library knows;
-// it may have changed meanwhile, which a copy from that Version finds out.
+// Twin returns a file of st that is proven to have these bytes, if the library knows one. A local
+// one was looked at; an object may have changed meanwhile, which a copy of its Version finds out.
 func (s *Set) Twin(ctx context.Context, st Store, sum identity.Sum, size int64) (Entry, bool) {
+	c := s.lib.Catalog()
+	content, err := c.Content(ctx, sum.ContentID())
+	if err != nil || content.BLAKE3 != sum || content.Size != size {
+		return Entry{}, false
+	}
+	copies, err := c.Copies(ctx, content.Key)
+	if err != nil {
+		return Entry{}, false
+	}
+	for i := range copies {
+		f := &copies[i].File
+		if !f.Proof.Proven() {
+			continue
+		}
+		switch st := st.(type) {
+		case *Local:
+			if copies[i].Place != st.place() {
+				continue
+			}
+			e, err := st.Stat(ctx, "/"+copies[i].Path)
+			if err != nil || e.Kind != File {
+				continue
+			}
+			if e.prove(f, sum); e.Proven {
+				return e, true
+			}
+		case *Volume:
+			if copies[i].Place == st.place() {
+				return Entry{Name: copies[i].Path, Size: f.Size, Version: f.Version, Sum: sum, Proven: true}, true
+			}
+		}
+	}
 	return Entry{}, false
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"sd/actions/steps"
 	"sd/backends"
+	"sd/library/catalog"
 	"sd/resolver"
 	"sd/sdpath"
 )
@@ -25,6 +26,8 @@ var _ Store = (*Volume)(nil)
 // Backend returns the store itself. Who changes something there tells Set.Learned, or
 // Volume.Gone, and calls Settle first.
 func (v *Volume) Backend() backends.Backend { return v.backend }
+
+func (v *Volume) place() catalog.Place { return catalog.VolumePlace(v.volume.Fingerprint) }
 
 // Info returns what the library knows of the volume.
 func (v *Volume) Info() *resolver.Volume { return v.volume }
@@ -51,14 +54,58 @@ func (v *Volume) Settle(ctx context.Context, name string) error {
 	return v.set.hooks.Settle(ctx, v.volume.Fingerprint, name)
 }
 
-// Stat describes name. It is one request; what it tells is remembered.
+// Stat describes name. It is one request, and what it tells is remembered.
 func (v *Volume) Stat(ctx context.Context, name string) (Entry, error) {
-	e, err := v.backend.Stat(ctx, name)
+	if err := v.Settle(ctx, name); err != nil {
+		return Entry{}, err
+	}
+	is, err := v.backend.Stat(ctx, name)
 	if err != nil {
 		return Entry{}, err
 	}
-	e.Name = name
-	return v.Entry(&e), nil
+	return v.told(name, &is), nil
+}
+
+// StatDir describes the folder of that name, also where there is a file beside it.
+func (v *Volume) StatDir(ctx context.Context, name string) (Entry, error) {
+	d, ok := v.backend.(backends.DirStater)
+	if !ok {
+		return v.Stat(ctx, name)
+	}
+	is, err := d.StatDir(ctx, name)
+	if err != nil {
+		return Entry{}, err
+	}
+	return v.told(name, &is), nil
+}
+
+// told describes what the backend tells when it is asked for one object.
+func (v *Volume) told(name string, is *backends.Entry) Entry {
+	is.Name = name
+	if is.Kind != Dir && is.Meta == nil {
+		is.Meta = &backends.Meta{} // it carries nothing
+	}
+	e := v.Entry(is)
+	if e.Kind != Dir {
+		dir, base := splitKey(name)
+		v.remember(dir, base, e.Version, e.Meta)
+	}
+	return e
+}
+
+// ask finds out what the object that e tells of carries. One that has changed stays as it is.
+func (v *Volume) ask(ctx context.Context, e *Entry) error {
+	is, err := v.backend.Stat(ctx, e.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if now := v.told(e.Name, &is); now.Version == e.Version {
+		*e = now
+	}
+	return nil
 }
 
 // Entry describes what the backend tells of the object with the whole name in e.
@@ -127,38 +174,60 @@ func splitKey(name string) (dir, base string) {
 }
 
 // Mkdir makes a folder that is there without anything in it, where the store can; elsewhere
-// folders come with their first file.
+// folders come with their first file. What e says is remembered in the library.
 func (v *Volume) Mkdir(ctx context.Context, name string, e *Entry) error {
-	m, ok := v.backend.(backends.DirMaker)
-	if !ok {
-		return nil
+	is := Entry{Kind: Dir}
+	if e != nil {
+		is = *e
 	}
-	return m.Mkdir(ctx, name)
+	is.Name, is.Kind, is.Version = name, Dir, ""
+	if m, ok := v.backend.(backends.DirMaker); ok {
+		if err := m.Mkdir(ctx, name); err != nil {
+			return err
+		}
+	}
+	v.learned(&is)
+	return nil
 }
 
-// Remove asks the store to compare the version.
+// Remove has the store compare the version, as well as it can.
 func (v *Volume) Remove(ctx context.Context, name, version string) error {
 	r, ok := v.backend.(backends.Remover)
 	if !ok {
-		return &fs.PathError{Op: "remove", Path: v.URI(name).String(), Err: errors.ErrUnsupported}
+		return v.cannot("remove", name)
 	}
 	if err := v.Settle(ctx, name); err != nil {
 		return err
 	}
-	return r.Remove(ctx, name, backends.Cond{Version: version})
-}
-
-// Rmdir removes a folder that was made by Mkdir.
-func (v *Volume) Rmdir(ctx context.Context, name string) error {
-	m, ok := v.backend.(backends.DirMaker)
-	if !ok {
-		return nil
+	if err := r.Remove(ctx, name, backends.Cond{Version: version}); err != nil {
+		return err
 	}
-	return m.Rmdir(ctx, name)
+	v.Gone(name, false)
+	return nil
 }
 
-// SetMeta remembers the attributes in the library.
-func (v *Volume) SetMeta(ctx context.Context, name string, e *Entry) error { return nil }
+// Rmdir removes a folder that Mkdir has made. Others end with the last file in them.
+func (v *Volume) Rmdir(ctx context.Context, name string) error {
+	if m, ok := v.backend.(backends.DirMaker); ok {
+		if err := m.Rmdir(ctx, name); err != nil {
+			return err
+		}
+	}
+	v.Gone(name, true)
+	return nil
+}
+
+// SetMeta remembers the attributes of a folder in the library, for services have none.
+func (v *Volume) SetMeta(_ context.Context, name string, e *Entry) error {
+	is := *e
+	is.Name, is.Kind, is.Version = name, Dir, ""
+	v.learned(&is)
+	return nil
+}
+
+func (v *Volume) cannot(op, name string) error {
+	return &fs.PathError{Op: op, Path: v.URI(name).String(), Err: errors.ErrUnsupported}
+}
 
 // Space is what the store tells.
 func (v *Volume) Space(ctx context.Context, name string) (int64, error) {
