@@ -43,6 +43,9 @@ type Task struct {
 	Source stores.Entry // as it was planned: another Version is a *ChangedError
 	To     stores.Store
 	Name   string // whole name in To
+	// Root is a folder of a local To, above Name, below which no folder on the way may be a link;
+	// "" is none.
+	Root string
 	// Absent: there must be nothing of that name. Over: it must be that version. Neither:
 	// whatever is there is replaced.
 	Absent bool
@@ -113,6 +116,7 @@ type Transfers struct {
 	set     *stores.Set
 	limit   *rate.Limiter
 	buffers *buffers
+	folders folders
 	log     *slog.Logger
 }
 
@@ -157,7 +161,7 @@ func (t *Transfers) Copy(ctx context.Context, task Task) (Result, error) {
 func (t *Transfers) Clean(ctx context.Context, task Task) error {
 	switch to := task.To.(type) {
 	case *stores.Local:
-		return task.cleanLocal()
+		return t.cleanLocal(&task)
 	case *stores.Volume:
 		var left saved
 		uploader, ok := to.Backend().(backends.Uploader)
