@@ -69,15 +69,18 @@ func (a *attempt) fail(ctx context.Context, err error) error {
 	return err
 }
 
-// sentBody is a request's body. What goes out is a sign of life: the server takes it.
+// sentBody is a request's body. What goes out is a sign of life: the server takes it. How
+// long it takes to read it, from a slow disk or under a limit, is not the server's fault.
 type sentBody struct {
 	io.ReadCloser
 	attempt *attempt
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
 	k := b.attempt.call
+	k.reading.Store(true)
+	n, err := b.ReadCloser.Read(p)
+	k.reading.Store(false)
 	k.client.out.Add(int64(n))
 	k.patience.progress()
 	b.attempt.timer.Reset(k.stall)

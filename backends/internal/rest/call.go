@@ -24,6 +24,7 @@ type Call struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	attempts atomic.Int64
+	reading  atomic.Bool  // what is to be sent; the server has to wait for that
 	owed     atomic.Int64 // bytes that make up for a stall
 	timer    *time.Timer  // runs while the server owes an answer
 
@@ -139,6 +140,8 @@ func (k *Call) set(s state, fault error) {
 // expire runs when the timer fires. It ends the call if its patience is at an end.
 func (k *Call) expire() {
 	switch left, running := k.patience.left(); {
+	case k.reading.Load():
+		k.timer.Reset(k.patience.whole)
 	case !running:
 	case left > 0:
 		k.timer.Reset(left)
@@ -206,7 +209,11 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	a := &attempt{call: k, cancel: cancel}
-	a.timer = time.AfterFunc(k.stall, func() { cancel(errStall) })
+	a.timer = time.AfterFunc(k.stall, func() {
+		if !k.reading.Load() { // when that ends the clock starts anew
+			cancel(errStall)
+		}
+	})
 	req = req.WithContext(ctx)
 	if req.Body != nil && req.Body != http.NoBody {
 		req.Body = &sentBody{ReadCloser: req.Body, attempt: a}

@@ -31,7 +31,7 @@ type Config struct {
 	// the body, before it is cut off. 0 is 3 s.
 	Stall time.Duration
 	// DataRequests, MetaRequests and WorkRequests bound the requests in flight in each
-	// lane. 0 is 48, 16 and 48.
+	// lane. 0 is 96, 16 and 48.
 	DataRequests, MetaRequests, WorkRequests int
 	// Probe asks the server for a sign of life through Do, with the context it is
 	// given. Any answer will do: the error is not looked at, only whether a response
@@ -78,7 +78,7 @@ func New(transport http.RoundTripper, cfg Config) *Client {
 		requests: map[string]int64{},
 		waiting:  map[*attempt]struct{}{},
 	}
-	c.lanes[Data] = make(chan struct{}, or(cfg.DataRequests, 48))
+	c.lanes[Data] = make(chan struct{}, or(cfg.DataRequests, 96))
 	c.lanes[Meta] = make(chan struct{}, or(cfg.MetaRequests, 16))
 	c.lanes[Work] = make(chan struct{}, or(cfg.WorkRequests, 48))
 	c.breaker = newBreaker(c.patience/4, or(cfg.ProbeEvery, 250*time.Millisecond), c.probe(cfg.Probe))

@@ -292,6 +292,39 @@ func TestSharedPatience(t *testing.T) {
 	}
 }
 
+// TestSlowSource: a body that is late because its reader is slow is no silence either.
+func TestSlowSource(t *testing.T) {
+	t.Parallel()
+	const stall = 500 * time.Millisecond
+	c, url := serve(t, Config{Patience: stall, Stall: stall}, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(w, r.Body)
+	})
+	call, err := c.Begin(t.Context(), "PUT", Data, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	go func() {
+		w.Write([]byte("first"))
+		<-time.After(3 * stall)
+		w.Write([]byte(" and last"))
+		w.Close()
+	}()
+	req, _ := http.NewRequestWithContext(call.Context(), http.MethodPut, url, r)
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(call.End(err))
+	}
+	text, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err := call.End(err); err != nil || string(text) != "first and last" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	if got := c.Stats(); got.Stalls != 0 || got.Requests["PUT"] != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // TestSending: a body that goes out slowly is no silence.
 func TestSending(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 		},
 		TLSHandshakeTimeout: 4 * time.Second,
 		MaxIdleConns:        256,
-		MaxIdleConnsPerHost: 128,
+		MaxIdleConnsPerHost: 160,
 		IdleConnTimeout:     90 * time.Second,
 		// A read into a larger slice than this goes from the socket to the caller's
 		// memory without passing through the buffer.
