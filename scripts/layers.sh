@@ -44,6 +44,7 @@ test_rules='
 fs                     library backends/* internal/*
 library/catalog        library
 guardian               backends/* internal/*
+actions/syncs          actions actions/* library library/catalog resolver backends/* internal/*
 actions/*              actions/* library library/catalog resolver backends/* internal/*
 actions                backends/* internal/*
 index                  backends/* internal/*
