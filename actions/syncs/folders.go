@@ -1,0 +1,231 @@
+package syncs
+
+import (
+	"errors"
+	iofs "io/fs"
+	"os"
+	"strings"
+
+	"sd/actions/steps"
+	"sd/actions/stores"
+	"sd/backends"
+)
+
+// frame is a folder that the walk is in.
+type frame struct {
+	rel  string
+	e    [2]*stores.Entry // nil: it is not there, or nothing is known of it
+	want [2]bool          // it is to be there, even with nothing in it
+	made [2]slot          // the step that makes it, once it is known that one does
+	live [2]int           // what lies in it when all is done
+}
+
+// makeRoots makes the two folders themselves where they are not there.
+func (p *planner) makeRoots() error {
+	p.frames = append(p.frames[:0], frame{})
+	root := &p.frames[0]
+	for i := range p.sides {
+		if !p.sides[i].missing {
+			root.e[i] = &stores.Entry{Kind: stores.Dir} // or it comes with its first file
+		}
+	}
+	return nil
+}
+
+// enter takes a folder as the one that the walk is in.
+func (p *planner) enter(r *row) {
+	p.frames = append(p.frames, frame{rel: r.rel, e: r.e})
+}
+
+// top is the innermost folder.
+func (p *planner) top() *frame { return &p.frames[len(p.frames)-1] }
+
+// leave leaves the folders that do not hold rel, "" all but the root.
+func (p *planner) leave(rel string) error {
+	for len(p.frames) > 1 {
+		f := p.top()
+		if rel != "" && strings.HasPrefix(rel, f.rel) && len(rel) > len(f.rel) && rel[len(f.rel)] == '/' {
+			return nil
+		}
+		for i := range p.sides {
+			if err := p.left(f, i); err != nil {
+				return err
+			}
+			if f.live[i] > 0 || f.made[i] != 0 && p.steps[f.made[i]] > 0 || f.e[i] != nil && !f.e[i].Bare {
+				p.frames[len(p.frames)-2].live[i]++
+			}
+		}
+		p.frames = p.frames[:len(p.frames)-1]
+	}
+	return nil
+}
+
+// left sees to it that a folder is there that has nothing in it and is wanted.
+func (p *planner) left(f *frame, i int) error {
+	there := f.e[i] != nil && !(f.e[i].Bare && f.live[i] == 0)
+	if !f.want[i] || there || f.made[i] != 0 && p.steps[f.made[i]] != 0 {
+		return nil
+	}
+	if f.live[i] > 0 { // in a volume it comes with what is in it
+		if f.made[i] != 0 {
+			p.steps[f.made[i]] = always
+		}
+		return nil
+	}
+	if p.filter.Chooses() || !p.holdsEmpty(i) {
+		return nil
+	}
+	return p.mkdir(f, i)
+}
+
+// holdsEmpty tells whether a side can have a folder with nothing in it.
+func (p *planner) holdsEmpty(i int) bool {
+	v, ok := p.sides[i].store.(*stores.Volume)
+	if !ok {
+		return true
+	}
+	_, ok = v.Backend().(backends.DirMaker)
+	return ok
+}
+
+// wanted notes that the folder of r is to be on side i, where it is not, and returns the
+// slot of the step that makes it.
+func (p *planner) wanted(i int) slot {
+	f := p.top()
+	f.want[i] = true
+	if f.made[i] == 0 {
+		f.made[i] = p.slot()
+	}
+	return f.made[i]
+}
+
+// count notes that a name will be there on side i.
+func (p *planner) count(rel string, i int) {
+	f := p.top()
+	if f.rel == parentOf(rel) {
+		f.live[i]++
+	}
+}
+
+// ensure makes the folders above rel on side i that are not there.
+func (p *planner) ensure(rel string, i int) error {
+	if !p.sides[i].local {
+		return nil // there they come with their first file
+	}
+	if err := p.ensureRoot(i); err != nil {
+		return err
+	}
+	dir := parentOf(rel)
+	if dir == "" {
+		return nil
+	}
+	at := 1
+	for end := 0; end < len(dir); at++ {
+		if next := strings.IndexByte(dir[end+1:], '/'); next >= 0 {
+			end += 1 + next
+		} else {
+			end = len(dir)
+		}
+		path := dir[:end]
+		if at == len(p.frames) {
+			p.frames = append(p.frames, frame{rel: path})
+		} else if p.frames[at].rel != path { // the filter does not choose it
+			p.frames = append(p.frames[:at], append([]frame{{rel: path}}, p.frames[at:]...)...)
+		}
+		f := &p.frames[at]
+		if f.e[i] == nil && (f.made[i] == 0 || p.steps[f.made[i]] == 0) {
+			if err := p.mkdir(f, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ensureRoot makes the folder of a side itself.
+func (p *planner) ensureRoot(i int) error {
+	root := &p.frames[0]
+	if root.e[i] != nil || root.made[i] != 0 {
+		return nil
+	}
+	// The folders above it are made too: nobody else does.
+	var above []string
+	for dir := parentPath(p.sides[i].dir); dir != ""; dir = parentPath(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, iofs.ErrNotExist) {
+			break
+		}
+		above = append(above, dir)
+	}
+	for n := len(above) - 1; n >= 0; n-- {
+		if err := p.add(p.slot(), 0, steps.Step{Op: steps.OpMkdir, To: p.refOf(i, above[n]), Kind: backends.Dir, Absent: true}); err != nil {
+			return err
+		}
+	}
+	return p.mkdir(root, i)
+}
+
+// mkdir adds the step that makes a folder on side i, like that of the other side.
+func (p *planner) mkdir(f *frame, i int) error {
+	if f.made[i] == 0 {
+		f.made[i] = p.slot()
+	}
+	step := steps.Step{Op: steps.OpMkdir, To: p.ref(i, f.rel), Kind: backends.Dir, Absent: true}
+	like := f.e[1-i]
+	if like != nil && f.rel != "" {
+		step.From = p.refOf(1-i, like.Name)
+		if like.HasMode {
+			step.Mode = like.Mode
+		}
+		if p.sides[i].local && p.sides[1-i].local {
+			p.metas = append(p.metas, row{rel: f.rel, folder: true, e: f.e})
+		}
+	}
+	if p.sides[i].local && f.rel != "" {
+		cleared, err := p.clearTheWay(f.rel, i)
+		if err != nil {
+			return err
+		}
+		p.fence = p.fence || cleared
+	}
+	p.sum.Folders++
+	return p.add(f.made[i], 0, step)
+}
+
+// clearTheWay removes now, not at the end, a file on side i that is to go and has the name of a
+// folder that is to come. It tells whether something has to end first.
+func (p *planner) clearTheWay(rel string, i int) (bool, error) {
+	info, err := os.Lstat(p.sides[i].name(rel))
+	if err != nil || info.IsDir() {
+		return false, nil
+	}
+	for k := len(p.dels[i]) - 1; k >= 0; k-- {
+		if d := &p.dels[i][k]; d.rel == rel && !d.folder && p.steps[d.slot] == 0 {
+			return true, p.removeFile(d, i, 0)
+		}
+	}
+	return true, nil // it has been renamed out of the way, or the step will say what is there
+}
+
+// parentOf is the folder of a name, "" at the top.
+func parentOf(rel string) string {
+	at := strings.LastIndexByte(rel, '/')
+	if at < 0 {
+		return ""
+	}
+	return rel[:at]
+}
+
+// parentPath is the folder of a local path, "" for the root.
+func parentPath(name string) string {
+	at := strings.LastIndexByte(name, '/')
+	if at <= 0 {
+		return ""
+	}
+	return name[:at]
+}
+
+func (p *planner) ref(i int, rel string) steps.Ref { return p.refOf(i, p.sides[i].name(rel)) }
+
+func (p *planner) refOf(i int, name string) steps.Ref {
+	return steps.Ref{Store: p.sides[i].index, Name: name}
+}
