@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"time"
@@ -10,32 +11,46 @@ import (
 	"sd/library/catalog"
 )
 
-// Learned tells that this process has made e, or has found out what it is: what e says beside
+// Learned tells that this process has made e, or given it other attributes: what e says beside
 // its name and version is remembered for that Version, and a mount hears of it. It returns at
 // once; Close writes the rest.
 func (s *Set) Learned(st Store, e *Entry) {
 	switch st := st.(type) {
 	case *Local:
-		if e.Proven && e.Kind == File && e.Size > 0 {
-			dir, base := localDir(e.Name)
-			s.learn(lesson{place: st.place(), dir: dir, file: e.file(base), sum: e.Sum})
-		}
+		s.identified(st, e, false)
 	case *Volume:
 		st.learned(e)
 	}
 }
 
-// file describes e as the catalog does. An object was uploaded now.
+// Found tells that all bytes of e, which was there, have been read, so that e is proven now.
+// Like Learned it returns at once.
+func (s *Set) Found(st Store, e *Entry) {
+	switch st := st.(type) {
+	case *Local:
+		s.identified(st, e, true)
+	case *Volume:
+		st.found(e)
+	}
+}
+
+// identified has the catalog learn what bytes a local file has.
+func (s *Set) identified(l *Local, e *Entry, there bool) {
+	is, ok := unpackVersion(e.Version)
+	if !ok || is.ctime == linked || !e.Proven || e.Kind != File || e.Size == 0 {
+		return
+	}
+	dir, base := localDir(e.Name)
+	s.learner.note(lesson{place: l.place(), dir: dir, sum: e.Sum, there: there, file: catalog.File{
+		Name: base, Kind: catalog.KindOf(base), Size: is.size, ModTime: is.mtime, Version: identity.LocalVersion(is.ctime, is.inode),
+	}})
+}
+
+// file describes an object as the catalog does. It was uploaded now.
 func (e *Entry) file(base string) catalog.File {
 	f := catalog.File{Name: base, Kind: catalog.KindOf(base), Size: e.Size, Version: e.Version, ModTime: time.Now().UnixNano()}
-	if e.Inode != 0 {
-		f.ModTime, f.Version = e.ModTime.UnixNano(), identity.LocalVersion(e.Changed, e.Inode)
-	}
-	switch e.Kind {
-	case Symlink:
+	if e.Kind == Symlink {
 		f.Type, f.Kind = catalog.Symlink, catalog.KindUnknown
-	case Special:
-		f.Type = catalog.Special
 	}
 	sums := make([]string, len(e.Sums))
 	for i, s := range e.Sums {
@@ -50,20 +65,48 @@ func (v *Volume) learned(e *Entry) {
 	meta := e.meta()
 	dir, base := splitKey(e.Name)
 	if meta != nil {
-		v.remember(dir, base, e.Version, meta)
+		v.remember(dir, base, e.Version, fact{Meta: *meta})
 	}
 	if v.set.hooks.Changed != nil {
 		v.set.hooks.Changed(v.Key(), e.Name, e.backend(meta))
 		return // who hears it tells the index
 	}
 	if e.Kind != Dir {
-		v.set.learn(lesson{place: v.place(), dir: dir, file: e.file(base), sum: e.Sum})
+		v.set.learner.note(lesson{place: v.place(), dir: dir, file: e.file(base), sum: e.Sum})
 	}
 }
 
+// found adds a proof to what is remembered of an object. Where it is not known what the object
+// carries, a fact would hide that, so the catalog alone learns it.
+func (v *Volume) found(e *Entry) {
+	if !e.Proven || e.Kind != File {
+		return
+	}
+	dir, base := splitKey(e.Name)
+	f, ok := v.fact(context.Background(), dir, base, e.Version)
+	if !ok && e.Meta != nil {
+		f, ok = fact{Meta: *e.Meta}, true
+	}
+	if sum := e.Sum.String(); ok && f.Meta.BLAKE3 != sum {
+		f.Meta.BLAKE3 = sum
+		v.remember(dir, base, e.Version, f)
+	}
+	if e.Size > 0 {
+		v.set.learner.note(lesson{place: v.place(), dir: dir, file: e.file(base), sum: e.Sum, there: true})
+	}
+}
+
+// fact returns what is remembered of a version of an object, and whether anything is.
+func (v *Volume) fact(ctx context.Context, dir, base, version string) (f fact, ok bool) {
+	err := v.set.lib.EachFact(ctx, v.Key(), dir, base, base, func(_, was string, data []byte) {
+		ok = was == version && json.Unmarshal(data, &f) == nil
+	})
+	return f, ok && err == nil
+}
+
 // remember keeps what a version of an object, or "" a folder, carries.
-func (v *Volume) remember(dir, base, version string, m *backends.Meta) {
-	if data, err := json.Marshal(fact{Meta: *m}); err == nil { // as is every Meta
+func (v *Volume) remember(dir, base, version string, f fact) {
+	if data, err := json.Marshal(f); err == nil { // as is every fact
 		v.set.lib.PutFact(v.Key(), dir, base, version, data)
 	}
 }
@@ -112,7 +155,7 @@ func (v *Volume) Gone(name string, folder bool) {
 		return
 	}
 	if !folder {
-		v.set.learn(lesson{place: v.place(), dir: dir, file: catalog.File{Name: base}, gone: true})
+		v.set.learner.note(lesson{place: v.place(), dir: dir, file: catalog.File{Name: base}, gone: true})
 	}
 }
 
@@ -129,7 +172,7 @@ func (v *Volume) Moved(from string, e *Entry) {
 		v.set.hooks.Changed(v.Key(), from, nil)
 		v.set.hooks.Changed(v.Key(), e.Name, e.backend(e.meta()))
 	} else if e.Kind != Dir {
-		v.set.learn(lesson{place: v.place(), dir: oldDir, file: catalog.File{Name: oldBase}, gone: true})
-		v.set.learn(lesson{place: v.place(), dir: dir, file: e.file(base), sum: e.Sum})
+		v.set.learner.note(lesson{place: v.place(), dir: oldDir, file: catalog.File{Name: oldBase}, gone: true})
+		v.set.learner.note(lesson{place: v.place(), dir: dir, file: e.file(base), sum: e.Sum})
 	}
 }

@@ -26,6 +26,7 @@ type lesson struct {
 	file  catalog.File
 	sum   identity.Sum // none: not known
 	gone  bool
+	there bool // it was there before: what the catalog has is right, or is for a scan to set right
 }
 
 // learner writes lessons behind the backs of those who have them. Folders that the catalog
@@ -48,8 +49,6 @@ func newLearner(lib *library.Library) *learner {
 	l.room.L = &l.mu
 	return l
 }
-
-func (s *Set) learn(l lesson) { s.learner.note(l) }
 
 // note takes a lesson, if its folder is indexed. It waits only if very many are not written yet.
 func (l *learner) note(is lesson) {
@@ -204,9 +203,12 @@ func teachFolder(tx *catalog.Tx, folder catalog.FolderID, list []lesson) error {
 			continue
 		}
 		same := found && l.is(&old)
-		if same {
+		switch {
+		case same:
 			l.file = old
-		} else {
+		case l.there:
+			continue
+		default:
 			put = append(put, l.file)
 		}
 		if l.sum != (identity.Sum{}) && l.file.Size > 0 && l.file.Type == catalog.Regular && !(same && old.Proof.Proven()) {

@@ -63,7 +63,7 @@ func (v *Volume) Stat(ctx context.Context, name string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	return v.told(name, &is), nil
+	return v.told(ctx, name, &is), nil
 }
 
 // StatDir describes the folder of that name, also where there is a file beside it.
@@ -76,21 +76,26 @@ func (v *Volume) StatDir(ctx context.Context, name string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	return v.told(name, &is), nil
+	return v.told(ctx, name, &is), nil
 }
 
-// told describes what the backend tells when it is asked for one object.
-func (v *Volume) told(name string, is *backends.Entry) Entry {
+// told describes what the backend tells when it is asked for one object. What is remembered of
+// that version goes before what the object carries: a mount may know of later changes.
+func (v *Volume) told(ctx context.Context, name string, is *backends.Entry) Entry {
 	is.Name = name
-	if is.Kind != Dir && is.Meta == nil {
-		is.Meta = &backends.Meta{} // it carries nothing
+	if is.Kind == Dir {
+		return v.Entry(is)
 	}
-	e := v.Entry(is)
-	if e.Kind != Dir {
-		dir, base := splitKey(name)
-		v.remember(dir, base, e.Version, e.Meta)
+	dir, base := splitKey(name)
+	if f, ok := v.fact(ctx, dir, base, is.Version); ok {
+		is.Meta = &f.Meta
+	} else {
+		if is.Meta == nil {
+			is.Meta = &backends.Meta{} // it carries nothing
+		}
+		v.remember(dir, base, is.Version, fact{Meta: *is.Meta})
 	}
-	return e
+	return v.Entry(is)
 }
 
 // ask finds out what the object that e tells of carries. One that has changed stays as it is.
@@ -102,7 +107,7 @@ func (v *Volume) ask(ctx context.Context, e *Entry) error {
 	if err != nil {
 		return err
 	}
-	if now := v.told(e.Name, &is); now.Version == e.Version {
+	if now := v.told(ctx, e.Name, &is); now.Version == e.Version {
 		*e = now
 	}
 	return nil

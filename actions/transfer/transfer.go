@@ -149,7 +149,7 @@ func (t *Transfers) Copy(ctx context.Context, task Task) (Result, error) {
 		if !task.Source.Proven {
 			source := task.Source
 			source.Sum, source.Proven = r.Sum, true
-			t.set.Learned(task.From, &source)
+			t.set.Found(task.From, &source)
 		}
 	}
 	t.set.Learned(task.To, &r.Entry)
