@@ -15,13 +15,16 @@ type beside struct {
 	runs sync.WaitGroup
 }
 
-// run does it in the background, unless the tree is closed; its context ends then.
-func (b *beside) run(do func(ctx context.Context)) {
+// run does it in the background, unless the tree is closed, which it tells; its context ends
+// then.
+func (b *beside) run(do func(ctx context.Context)) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.life.Err() == nil {
-		b.runs.Go(func() { do(b.life) })
+	if b.life.Err() != nil {
+		return false
 	}
+	b.runs.Go(func() { do(b.life) })
+	return true
 }
 
 // close ends what runs and waits for it.

@@ -1,6 +1,9 @@
 package fs
 
 import (
+	"context"
+	"time"
+
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 
 	"sd/backends"
@@ -12,9 +15,9 @@ import (
 // a link or a folder, is e now, or with nil is no more. The volume is named by its fingerprint,
 // name is whole, as the store has it. The next look through the mount, and who listens to
 // Changes, finds it so. Who has another version of a file open goes on with that one, and what
-// is staged for the name stays, to be refused by its condition. It may wait for the kernel,
-// and must not be called by who serves a request of it. Safe for concurrent use; what is told
-// of one name must be told in order.
+// is staged for the name stays, to be refused by its condition. Where the kernel is busy in
+// the folder it hears a little later. It must not be called by who serves a request of the
+// kernel. Safe for concurrent use; what is told of one name must be told in order.
 func (s *Server) Changed(volume, name string, e *backends.Entry) {
 	t := s.tree
 	if e != nil {
@@ -34,6 +37,18 @@ func (s *Server) Changed(volume, name string, e *backends.Entry) {
 	} else {
 		st.vanished(dir, seg)
 	}
+}
+
+// heedFor is how long after a change of a local file its event may come.
+const heedFor = 2 * time.Second
+
+// Heed is for who is about to change local files without the mount, in this process: until
+// done is called, once, the kernel is told of that as of what other processes do. Volumes need
+// none; see Changed.
+func (s *Server) Heed() (done func()) {
+	local := s.tree.local
+	local.heed(1)
+	return func() { time.AfterFunc(heedFor, func() { local.heed(-1) }) }
 }
 
 // appeared notes that somebody beside the mount has made e.
@@ -138,12 +153,29 @@ func (s *store) emptied(dir string) {
 	}
 }
 
+// tellWait is how long the kernel is waited for: a lookup on a dead server may hold the folder.
+const tellWait = 20 * time.Millisecond
+
 // lookAgain has the kernel forget an entry of a folder, or that there is none, and the
 // folder's listing.
 func (s *store) lookAgain(dir, label string) {
-	if node := s.folderNode(dir); node != nil {
+	node := s.folderNode(dir)
+	if node == nil {
+		return
+	}
+	told := make(chan struct{})
+	if !s.tree.beside.run(func(context.Context) {
+		defer close(told)
 		_ = node.NotifyEntry(label)
 		_ = node.NotifyContent(0, 0)
+	}) {
+		return
+	}
+	late := time.NewTimer(tellWait)
+	defer late.Stop()
+	select {
+	case <-told:
+	case <-late.C:
 	}
 }
 

@@ -29,6 +29,8 @@ func newLocalTree(name, dir string, log *slog.Logger) (*localTree, error) {
 
 func (t *localTree) mounted(*fuse.Server) {}
 
+func (t *localTree) heed(int32) {}
+
 func (t *localTree) close() {}
 
 func (t *localTree) open(ctx context.Context, parent *fixedDir, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {

@@ -67,6 +67,14 @@ func (t *localTree) mounted(s *fuse.Server) {
 	}()
 }
 
+// heed has what this process does to local files seen by the kernel, as if another process
+// did it, until as many calls with -1.
+func (t *localTree) heed(n int32) {
+	if t.watch != nil {
+		t.watch.own.Add(n)
+	}
+}
+
 func (t *localTree) close() {
 	t.watch.close()
 	if t.stopFollowing != nil {

@@ -3,6 +3,7 @@ package fs_test
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -180,5 +181,24 @@ func TestChangedWhileStaged(t *testing.T) {
 	wantErrno(t, "close after a conflict", f.Close(), unix.ESTALE)
 	if got, _ := c.stored(t, "mine"); got != "theirs" {
 		t.Errorf("the name holds %q at the provider", got)
+	}
+}
+
+func TestHeedOwnLocalChanges(t *testing.T) {
+	m := mounttest.Start(t, mounttest.Options{})
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "old")
+	write(t, path+".new", "made beside the mount")
+	if got := read(t, m.Local(path)); got != "old" {
+		t.Fatalf("it holds %q", got)
+	}
+	names(t, m.Local(filepath.Dir(path)))
+	m.Replace(path)
+	mounttest.Eventually(t, 20*time.Second, "what the mount's own process has changed is seen", func() bool {
+		b, err := os.ReadFile(m.Local(path))
+		return err == nil && string(b) == "made beside the mount"
+	})
+	if got := strings.Join(names(t, m.Local(filepath.Dir(path))), " "); got != "file" {
+		t.Errorf("the folder lists %q", got)
 	}
 }

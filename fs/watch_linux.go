@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ type watcher struct {
 	ends [2]int // a pipe, whose writing end close closes for the sake of poll
 	done sync.WaitGroup
 	log  *slog.Logger
+	own  atomic.Int32 // how much of this process changes files beside the mount
 
 	mu       sync.Mutex
 	dirs     map[string]*localNode // by file system and file handle
@@ -256,7 +258,7 @@ func (w *watcher) gather(buf []byte) (any bool) {
 			w.overflow, any = true, true
 			continue
 		}
-		if int32(binary.NativeEndian.Uint32(event[20:])) == w.pid {
+		if int32(binary.NativeEndian.Uint32(event[20:])) == w.pid && w.own.Load() == 0 {
 			continue // the kernel knows what it asked us to do
 		}
 		dir, name := w.place(event[metadata:])

@@ -84,3 +84,14 @@ func (m *Mount) Changed(path string) {
 		m.t.Fatalf("changed %s: %s", path, text)
 	}
 }
+
+// Replace has the mount process rename the local file PATH.new to PATH, round the mount, as who
+// heeds what it does there.
+func (m *Mount) Replace(path string) {
+	m.t.Helper()
+	var text string
+	m.ask("replace "+path, &text)
+	if text != "" {
+		m.t.Fatalf("replace %s: %s", path, text)
+	}
+}

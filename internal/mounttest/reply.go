@@ -55,6 +55,10 @@ func (s *served) reply(ctx context.Context, line string) error {
 			return err
 		}
 		return answer(text(s.fs.Settle(ctx, volume, name)))
+	case "replace":
+		done := s.fs.Heed()
+		defer done()
+		return answer(text(os.Rename(rest+".new", rest)))
 	case "changed":
 		return answer(text(s.changed(ctx, rest)))
 	}
