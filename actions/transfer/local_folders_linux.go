@@ -141,28 +141,33 @@ func (f *folders) drop(at *folder) {
 	}
 }
 
-// sweep closes what has not been used for a while.
+// sweep closes what is idle, and comes again while there is something left.
 func (f *folders) sweep() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.closeIdle(time.Now())
+	if len(f.open) == 0 && len(f.disks) == 0 {
+		f.timer = nil
+		return
+	}
+	f.timer.Reset(folderTrust)
+}
+
+// closeIdle needs mu.
+func (f *folders) closeIdle(now time.Time) {
 	for _, at := range f.open {
-		if at.refs == 0 && time.Since(at.opened) >= folderTrust {
+		if at.refs == 0 && now.Sub(at.opened) >= folderTrust {
 			f.drop(at)
 		}
 	}
 	for dev, d := range f.disks {
-		if d.refs == 0 && time.Since(d.used) >= diskLinger {
+		if d.refs == 0 && now.Sub(d.used) >= diskLinger {
 			if d.fd >= 0 {
 				unix.Close(d.fd)
 			}
 			delete(f.disks, dev)
 		}
 	}
-	if len(f.open) == 0 && len(f.disks) == 0 {
-		f.timer = nil
-		return
-	}
-	f.timer.Reset(folderTrust)
 }
 
 // with calls fn with the folder of name, and once more if the folder was replaced meanwhile.

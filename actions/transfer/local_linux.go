@@ -274,8 +274,13 @@ func (c *localCopy) save() error {
 // hidden is the last segment of a Task's hidden file.
 func hidden(task *Task) string { return ".sd-" + task.Unique + ".part" }
 
+// versionOf is the Version that stores.Local gives to a file.
 func versionOf(st *unix.Stat_t) string {
-	return stores.VersionOf(st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino, uint64(st.Nlink))
+	size := st.Size
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		size = 0
+	}
+	return stores.VersionOf(size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino, uint64(st.Nlink))
 }
 
 // pause waits, but no longer than ctx.
