@@ -124,7 +124,8 @@ func (e *Entry) meta() *backends.Meta {
 		m.Mode = e.Mode
 	}
 	if e.HasOwner {
-		m.UID, m.GID = &e.UID, &e.GID
+		uid, gid := e.UID, e.GID
+		m.UID, m.GID = &uid, &gid
 	}
 	if e.Proven {
 		m.BLAKE3 = e.Sum.String()
