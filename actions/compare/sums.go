@@ -17,16 +17,17 @@ import (
 // local file and no request.
 func Summable(object *stores.Entry) bool {
 	algorithm, _ := strongest(object)
-	return algorithm != ""
+	return object.Proven || algorithm != ""
 }
 
 // BySums reads a local file and compares its checksum with one that the provider tells of an
-// object of the same size. Only strong checksums count. It is Unknown where there is none, and
+// object of the same size, or its BLAKE3 with that of an object or content that is proven. Only strong
+// checksums count. It is Unknown where there is none, and
 // where the file has changed since it was described. Unequal checksums are Different, though a provider
 // that encrypts may call something a checksum that is none.
 func BySums(ctx context.Context, local, object *stores.Entry) (Verdict, error) {
 	algorithm, like := strongest(object)
-	if algorithm == "" || local.Kind != stores.File || object.Kind != stores.File {
+	if !Summable(object) || local.Kind != stores.File || object.Kind != stores.File {
 		return Unknown, nil
 	}
 	if local.Size != object.Size {
@@ -44,9 +45,16 @@ func BySums(ctx context.Context, local, object *stores.Entry) (Verdict, error) {
 	if !info.Mode().IsRegular() || info.Size() != local.Size {
 		return Unknown, nil
 	}
-	got, err := identity.Checksum(ctx, f, local.Size, algorithm, like)
+	var got string
+	if object.Proven {
+		var sum identity.Sum
+		sum, _, err = identity.File(ctx, f, local.Size, nil)
+		got, like = sum.String(), object.Sum.String()
+	} else {
+		got, err = identity.Checksum(ctx, f, local.Size, algorithm, like)
+	}
 	switch {
-	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, identity.ErrEmpty), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, fs.ErrNotExist):
 		return Unknown, nil
 	case err != nil:
 		return Unknown, err

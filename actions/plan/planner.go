@@ -23,6 +23,7 @@ type planner struct {
 	seen     Progress
 	reported time.Time
 	load     load
+	pseudo   []string // where pseudo file systems and mounts of sd are; nil until somebody asks
 }
 
 // moving tells whether sources go away.
