@@ -61,7 +61,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.libraryCommand(), a.deviceCommand(), a.volumeCommand(),
 		a.locationCommand(), a.searchCommand(), a.jobCommand(),
 		a.duplicatesCommand(), a.guardianCommand(), a.verifyCommand(),
-		a.lsCommand(), a.catCommand(), a.statCommand(),
+		a.lsCommand(), a.catCommand(), a.statCommand(), a.duCommand(),
+		a.cpCommand(), a.mvCommand(), a.rmCommand(), a.mkdirCommand(), a.logCommand(),
 		a.pathCommand(), a.resolveCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()

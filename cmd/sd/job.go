@@ -19,12 +19,12 @@ func (a *app) jobCommand() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "job",
 		Short: "follow, pause, resume and cancel long work",
-		Long: `Long work, such as the indexing of a location, is a job with a number. It can be
-followed and steered from everywhere; what was cut off can be resumed and goes on where
-it was.`,
+		Long: `Long work, such as the indexing of a location or the copying of files, is a job with a
+number. It can be followed and steered from everywhere; what was cut off can be resumed and
+goes on where it was.`,
 	})
 	cmd.AddCommand(a.jobListCommand(), a.jobInfoCommand(), a.jobWaitCommand(),
-		a.jobPauseCommand(), a.jobResumeCommand(), a.jobCancelCommand())
+		a.jobPauseCommand(), a.jobResumeCommand(), a.jobCancelCommand(), a.jobUndoCommand())
 	return cmd
 }
 
@@ -45,8 +45,11 @@ type jobRow struct {
 
 	Progress json.RawMessage `json:"progress,omitempty"`
 	Rate     float64         `json:"files_per_second,omitempty"`
+	ByteRate float64         `json:"bytes_per_second,omitempty"`
 	Share    *float64        `json:"share,omitempty"` // of the work, 0 to 1
 	Left     *float64        `json:"seconds_left,omitempty"`
+
+	Action *actionRow `json:"action,omitempty"` // of a job that changes files
 
 	progress index.Progress
 	known    bool // progress has a meaning
@@ -71,6 +74,9 @@ func (p *places) jobRow(ctx context.Context, j jobs.Job) (jobRow, error) {
 			row.Left = &seconds
 		}
 	}
+	if j.Kind == jobAction {
+		p.addAction(ctx, &row, &j)
+	}
 	if j.Location == 0 {
 		return row, nil
 	}
@@ -89,6 +95,8 @@ func (r jobRow) far() string {
 	switch {
 	case r.State == library.Failed:
 		return r.Error
+	case r.Action != nil:
+		return r.farAction()
 	case !r.known:
 		return "-"
 	}
@@ -210,6 +218,9 @@ func (a *app) jobInfo(ctx context.Context, p *places, id int64) error {
 			add("left", roughly(time.Duration(*row.Left*float64(time.Second))))
 		}
 		add("problems", commas(far.Problems))
+	}
+	if row.Action != nil {
+		cells = append(cells, row.actionCells()...)
 	}
 	return a.table(cells)
 }

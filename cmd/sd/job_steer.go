@@ -30,6 +30,9 @@ func (a *app) jobWait(ctx context.Context, p *places, id int64) error {
 	if err != nil {
 		return err
 	}
+	if j.Kind == jobAction {
+		return a.waitAction(ctx, p, j)
+	}
 	bar := a.newIndexProgress(j.Title)
 	defer bar.clear()
 	told := false
@@ -76,12 +79,23 @@ func (a *app) jobPauseCommand() *cobra.Command {
 
 func (a *app) jobCancelCommand() *cobra.Command {
 	return a.onJob(&cobra.Command{
-		Use:     "cancel JOB",
-		Short:   "give a job up",
-		Long:    "Gives a job up. What it has done so far stays.",
+		Use:   "cancel JOB",
+		Short: "give a job up",
+		Long: `Gives a job up. What it has done so far stays; of a file that it was copying nothing does.
+'sd job undo' takes back what it has done.`,
 		Example: "  sd job cancel 3",
 	}, func(ctx context.Context, p *places, id int64) error {
-		return a.steered(ctx, p, id, "cancel", jobs.Cancel)
+		return a.steered(ctx, p, id, "cancel", func(ctx context.Context, lib *library.Library, id int64) error {
+			if j, err := lib.Job(ctx, id); err != nil || j.Kind != jobAction {
+				return errors.Join(err, jobs.Cancel(ctx, lib, id))
+			}
+			w, err := a.newWork(ctx, p)
+			if err != nil {
+				return err
+			}
+			defer w.close(ctx)
+			return w.engine.Cancel(ctx, id)
+		})
 	})
 }
 
@@ -153,7 +167,11 @@ func (a *app) jobResume(ctx context.Context, p *places, id int64, opts indexOpti
 	if told || err != nil {
 		return errors.Join(err, a.showJobState(ctx, p, id))
 	}
-	if job.Kind != jobIndex {
+	switch job.Kind {
+	case jobAction:
+		return a.resumeAction(ctx, p, job)
+	case jobIndex:
+	default:
 		return p.runJob(ctx, job) // which says that it cannot
 	}
 	loc, err := p.locationByID(ctx, job.Location)
