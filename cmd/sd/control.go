@@ -17,7 +17,7 @@ const controlTimeout = 2 * time.Second
 // A request is one line of JSON over the mount's socket; its answers are others. All
 // but the last say what is being waited for.
 type request struct {
-	// Do is "status", "reload", "refresh", "drain", "yield" or "unmount".
+	// Do is "status", "reload", "refresh", "jobs", "drain", "yield" or "unmount".
 	Do    string `json:"do"`
 	Limit int    `json:"limit,omitempty"` // status: list at most so many uploads; 0: all
 	Path  string `json:"path,omitempty"`  // refresh: below the mountpoint; "" is all

@@ -55,7 +55,7 @@ func (s *server) startIndexing() {
 		return
 	}
 	s.indexing.watcher.Start()
-	s.beside.Go(func() { s.runJobs(s.life) })
+	s.startJobs()
 	s.beside.Go(func() { s.makeRoom(s.life) })
 }
 
@@ -78,32 +78,10 @@ func (s *server) makeRoom(ctx context.Context) {
 		if busy {
 			room += workRoom
 		}
+		room += s.acting.room()
 		if room != last {
 			debug.SetMemoryLimit(s.cache.Stats().MaxBytes + room)
 			last = room
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// runJobs runs the jobs that are left to a mount, until ctx ends.
-func (s *server) runJobs(ctx context.Context) {
-	tick := time.NewTicker(jobsEvery)
-	defer tick.Stop()
-	seen, looked, failed := int64(-1), time.Time{}, ""
-	for {
-		n, err := s.places.library.Generation(ctx)
-		if err == nil && (n != seen || time.Since(looked) >= strayEvery) {
-			err = s.places.runQueuedJobs(ctx)
-			seen, looked = n, time.Now()
-		}
-		if err != nil && ctx.Err() == nil && err.Error() != failed {
-			failed = err.Error()
-			s.log.Warn("jobs that are left to the mount wait", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -25,6 +25,9 @@ func (s *server) handle(ctx context.Context, req request, tell func(answer)) ans
 			return answer{Error: err.Error()}
 		}
 		return answer{}
+	case "jobs":
+		s.acting.look()
+		return answer{}
 	case "drain":
 		if err := s.drain(ctx, tell); err != nil {
 			return answer{Error: err.Error()}

@@ -32,6 +32,7 @@ type server struct {
 	renames  *rename.Journal // nil if read-only
 	places   *places
 	indexing *indexing
+	acting   *acting
 	metrics  *metrics
 	log      *slog.Logger
 	ending   *ending
@@ -67,6 +68,7 @@ func (a *app) serve(ctx context.Context, opts mountOptions) error {
 	reportReady(readyReport{Mountpoint: s.info.Mountpoint})
 
 	s.waitForEnd(signals)
+	s.acting.pause() // what is not done goes on at the next mount
 	s.finish(signals)
 	// Until here a new mount at the same place waits: what we have left is its work.
 	err = s.close()

@@ -164,6 +164,7 @@ func (s *server) begin() {
 		})
 	}
 	s.metrics.serve(s)
+	s.acting = newActing(s)
 	s.startIndexing()
 }
 
@@ -173,6 +174,7 @@ func (s *server) close() error {
 	var errs []error
 	s.die()
 	s.beside.Wait()
+	errs = append(errs, s.acting.close())
 	s.metrics.close()
 	if s.renames != nil {
 		errs = append(errs, s.renames.Close())

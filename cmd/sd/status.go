@@ -21,6 +21,7 @@ type mountStatus struct {
 	Uploads       *uploadsStatus `json:"uploads,omitempty"`
 	Renames       []renameStatus `json:"renames,omitempty"`
 	Index         *indexStatus   `json:"index,omitempty"`
+	Jobs          []jobRow       `json:"jobs,omitempty"` // actions that it runs now
 	Kernel        *fs.Status     `json:"kernel,omitempty"`
 	// Problem is why there is nothing but the mountInfo.
 	Problem string `json:"problem,omitempty"`
@@ -109,6 +110,7 @@ func (s *server) status(limit int) *mountStatus {
 	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout/2)
 	defer cancel()
 	st.Index = s.indexing.status(ctx)
+	st.Jobs = s.acting.status(ctx)
 	volumes, err := s.places.resolver.Volumes(ctx, "")
 	if err != nil {
 		st.Problem = err.Error()

@@ -38,6 +38,9 @@ func (a *app) printStatus(all []*mountStatus) {
 		a.printUploads(st.Uploads)
 		a.printRenames(st.Renames)
 		a.printIndex(st.Index)
+		for _, j := range st.Jobs {
+			fmt.Fprintf(a.out, "  job %-8d %s: %s\n", j.ID, printable(j.Title), printable(j.far()))
+		}
 		if st.Metrics != "" {
 			fmt.Fprintf(a.out, "  metrics      %s\n", st.Metrics)
 		}
