@@ -1,0 +1,176 @@
+package trash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"sd/actions/stores"
+	"sd/backends"
+	"sd/sdpath"
+)
+
+// kept begins what Put returns for a volume that keeps versions; the version follows. Keys in the
+// trash begin otherwise.
+const kept = "version "
+
+// putObject removes an object where that can be taken back, else keeps a copy first.
+func putObject(ctx context.Context, v *stores.Volume, e *stores.Entry, unique string) (string, error) {
+	if e.Kind == stores.Dir {
+		return "", pathError(v, "trash", e.Name, fmt.Errorf("a folder in a volume goes file by file: %w", errors.ErrUnsupported))
+	}
+	if e.Name == Folder || strings.HasPrefix(e.Name, Folder+"/") {
+		return "", pathError(v, "trash", e.Name, ErrInTrash)
+	}
+	if err := v.Settle(ctx, e.Name); err != nil {
+		return "", err
+	}
+	if e.Version == "" {
+		now, err := v.Stat(ctx, e.Name)
+		if err != nil {
+			return "", err
+		}
+		e = &now
+	}
+	if u, ok := v.Backend().(backends.Undeleter); ok {
+		keeps, err := u.KeepsVersions(ctx)
+		if err != nil {
+			return "", err
+		}
+		if keeps {
+			err := v.Remove(ctx, e.Name, e.Version)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = nil // by an earlier try, or by somebody else: the version is kept
+			}
+			return kept + e.Version, err
+		}
+	}
+	return putCopy(ctx, v, e, keyIn(unique, e.Name))
+}
+
+// keyIn is the key in the trash of what a job removes.
+func keyIn(unique, name string) string {
+	job := unique
+	if at := strings.LastIndexByte(unique, '-'); at > 0 {
+		job = unique[:at]
+	}
+	return sdpath.JoinKey(Folder+"/"+job, name)
+}
+
+func putCopy(ctx context.Context, v *stores.Volume, e *stores.Entry, key string) (string, error) {
+	c, ok := v.Backend().(backends.Copier)
+	if !ok {
+		return "", pathError(v, "trash", e.Name, ErrNoTrash)
+	}
+	_, err := c.Copy(ctx, key, e.Name, backends.CopyOptions{
+		Source: e.Version, Size: e.Size, Cond: backends.Cond{Absent: true},
+	})
+	switch {
+	case errors.Is(err, fs.ErrExist): // an earlier try has come so far
+	case errors.Is(err, fs.ErrNotExist):
+		if _, serr := v.Backend().Stat(ctx, key); serr == nil {
+			return key, nil // or to the end
+		}
+		return "", err
+	case errors.Is(err, backends.ErrChanged):
+		return "", changed(e)
+	case err != nil:
+		return "", err
+	}
+	err = v.Remove(ctx, e.Name, e.Version)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return key, nil
+	case errors.Is(err, backends.ErrChanged):
+		return "", errors.Join(changed(e), drop(ctx, v, key))
+	case err != nil:
+		return "", err
+	}
+	return key, nil
+}
+
+// drop removes what is not needed in the trash.
+func drop(ctx context.Context, v *stores.Volume, key string) error {
+	err := v.Remove(ctx, key, "")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func restoreObject(ctx context.Context, v *stores.Volume, where, name string) (stores.Entry, error) {
+	if version, ok := strings.CutPrefix(where, kept); ok {
+		return undelete(ctx, v, name, version)
+	}
+	if !strings.HasPrefix(where, Folder+"/") {
+		return stores.Entry{}, pathError(v, "restore", name, fmt.Errorf("%q is no place in the trash: %w", where, fs.ErrInvalid))
+	}
+	c, ok := v.Backend().(backends.Copier)
+	if !ok {
+		return stores.Entry{}, pathError(v, "restore", name, errors.ErrUnsupported)
+	}
+	in, err := v.Stat(ctx, where)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stores.Entry{}, absent(v.URI(name).String())
+	}
+	if err != nil {
+		return stores.Entry{}, err
+	}
+	_, err = c.Copy(ctx, name, where, backends.CopyOptions{Source: in.Version, Size: in.Size, Cond: backends.Cond{Absent: true}})
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return stores.Entry{}, err
+	}
+	now, serr := v.Stat(ctx, name)
+	if serr != nil {
+		return stores.Entry{}, serr
+	}
+	if err != nil && !alike(&now, &in) { // else it is what an earlier try has brought back
+		return stores.Entry{}, taken(v.URI(name).String())
+	}
+	if err := drop(ctx, v, where); err != nil {
+		return stores.Entry{}, err
+	}
+	return now, nil
+}
+
+// alike tells whether one object is a copy of the other.
+func alike(a, b *stores.Entry) bool {
+	if a.Size != b.Size || a.TimeKnown != b.TimeKnown || a.TimeKnown && !a.ModTime.Equal(b.ModTime) {
+		return false
+	}
+	if a.Proven && b.Proven {
+		return a.Sum == b.Sum
+	}
+	for _, x := range a.Sums {
+		for _, y := range b.Sums {
+			if x.Algorithm == y.Algorithm {
+				return x.Hex == y.Hex
+			}
+		}
+	}
+	return a.Version == b.Version
+}
+
+func undelete(ctx context.Context, v *stores.Volume, name, version string) (stores.Entry, error) {
+	u, ok := v.Backend().(backends.Undeleter)
+	if !ok {
+		return stores.Entry{}, pathError(v, "restore", name, errors.ErrUnsupported)
+	}
+	e, err := u.Undelete(ctx, name, version)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return stores.Entry{}, absent(v.URI(name).String())
+	case errors.Is(err, backends.ErrChanged):
+		return stores.Entry{}, taken(v.URI(name).String())
+	case err != nil:
+		return stores.Entry{}, err
+	}
+	e.Name = name
+	return v.Entry(&e), nil
+}
+
+func pathError(v *stores.Volume, op, name string, err error) error {
+	return &fs.PathError{Op: op, Path: v.URI(name).String(), Err: err}
+}
