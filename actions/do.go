@@ -40,7 +40,7 @@ func (r *run) do(ctx context.Context, s *steps.Step, again bool) (steps.Record, 
 	case steps.OpTrash:
 		return r.trash(ctx, s, from)
 	case steps.OpRestore:
-		return r.restore(ctx, s, to)
+		return r.restore(ctx, s, to, again)
 	case steps.OpMeta:
 		return r.meta(ctx, s, from, to)
 	case steps.OpForget:
