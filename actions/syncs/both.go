@@ -104,6 +104,7 @@ func (p *planner) conflict(r *row) error {
 	p.count(r.rel, 0)
 	p.count(r.rel, 1)
 	if r.e[winner] == nil {
+		p.fence = true // the folder comes when the name is free
 		return p.found.add(&finding{record: record{Key: r.key()}, Gone: aside, Old: r.last})
 	}
 	step = p.copyStep(r.e[winner], loser, lost.Name)

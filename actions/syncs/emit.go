@@ -2,7 +2,7 @@ package syncs
 
 import (
 	"context"
-	"os"
+	"time"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
@@ -41,14 +41,17 @@ type newcomer struct {
 	late bool // a folder of that name goes first
 }
 
-// markNow is what is remembered of e without any step. What may be changing still counts as
-// not known.
-func (p *planner) markNow(e *stores.Entry) mark {
-	m := markOf(e)
-	if e.Inode != 0 && stores.Unsettled(e, p.now) {
-		m.Version, m.Inode = "", 0
+// markNow is what is remembered of what side i has, without any step. Of a file that may be
+// changing just now it is what was known before.
+func (r *row) markNow(i int) mark {
+	e := r.e[i]
+	switch {
+	case e.Inode == 0 || !stores.Unsettled(e, time.Now()):
+		return markOf(e)
+	case !r.folder && r.kept(i):
+		return r.last.Marks[i]
 	}
-	return m
+	return mark{}
 }
 
 // recordOf is the record of a name as side i has it.
@@ -71,7 +74,7 @@ func (p *planner) keep(r *row) error {
 		rec.Sum, rec.HasSum = r.last.Sum, r.last.HasSum
 	}
 	for i := range r.e {
-		rec.Marks[i] = p.markNow(r.e[i])
+		rec.Marks[i] = r.markNow(i)
 		p.count(r.rel, i)
 	}
 	if !r.folder {
@@ -106,6 +109,7 @@ func (p *planner) copyTo(ctx context.Context, r *row, to int, note string) (slot
 	f.From[to] = s
 	p.count(r.rel, to)
 	p.count(r.rel, from)
+	p.touch(r.rel, to)
 	if err := p.found.add(&f); err != nil {
 		return 0, err
 	}
@@ -116,20 +120,12 @@ func (p *planner) copyTo(ctx context.Context, r *row, to int, note string) (slot
 		blocked := p.isFolderAt(r.rel, to)
 		if blocked || p.mayBeRenamed(to) {
 			kept := *r
+			p.open = append(p.open, opened{rel: r.rel, side: to, comes: true, at: len(p.news)})
 			p.news = append(p.news, newcomer{row: kept, to: to, slot: s, late: blocked})
 			return s, nil
 		}
 	}
 	return s, p.addCopy(ctx, r, to, s, 0, note)
-}
-
-// isFolderAt tells whether a local side has a folder where a file is to go.
-func (p *planner) isFolderAt(rel string, i int) bool {
-	if !p.sides[i].local || p.sides[i].missing {
-		return false
-	}
-	info, err := os.Lstat(p.sides[i].name(rel))
-	return err == nil && info.IsDir()
 }
 
 // addCopy adds the step for copyTo.
@@ -229,6 +225,7 @@ func (p *planner) countCopy(step *steps.Step) {
 // remove has side i lose what it has, at the end.
 func (p *planner) remove(r *row, i int, note string) error {
 	e := r.e[i]
+	p.touch(r.rel, i)
 	d := removal{rel: r.rel, name: e.Name, folder: r.folder, slot: p.slot(), size: e.Size, kind: e.Kind, ver: e.Version,
 		note: note, was: r.last, kept: r.kept(i), sum: e.Sum, hasSum: e.Proven}
 	if e.TimeKnown {
@@ -242,6 +239,9 @@ func (p *planner) remove(r *row, i int, note string) error {
 		f.record = r.recordOf(i)
 		f.Make = p.slot()
 		p.top().made[1-i] = f.Make
+	}
+	if !r.folder {
+		p.open = append(p.open, opened{rel: r.rel, side: i, at: len(p.dels[i])})
 	}
 	p.dels[i] = append(p.dels[i], d)
 	if r.folder && e.Bare { // it goes with what is in it

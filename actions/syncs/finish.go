@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
@@ -90,7 +91,7 @@ type (
 
 // matchRenames turns a new file and a removal on the same side into a rename, if the new one
 // is the removed one by proof, or is the same file on the side where the user renamed it.
-func (p *planner) matchRenames() error {
+func (p *planner) matchRenames(ctx context.Context) error {
 	for i := range p.sides {
 		if len(p.news) == 0 || len(p.dels[i]) == 0 || p.canRename(i) == steps.NoMethod {
 			continue
@@ -107,6 +108,9 @@ func (p *planner) matchRenames() error {
 			if m := d.was.Marks[1-i]; m.Inode != 0 {
 				byFile[fileKey{m.Inode, d.size, m.Time}] = append(byFile[fileKey{m.Inode, d.size, m.Time}], k)
 			}
+		}
+		if err := p.knowNews(ctx, i, bySum); err != nil {
+			return err
 		}
 		for k := range p.news {
 			n := &p.news[k]
@@ -132,6 +136,27 @@ func (p *planner) matchRenames() error {
 		}
 	}
 	return nil
+}
+
+// knowNews asks a store what new objects of the size of a removed file carry: one request is
+// less than sending the file.
+func (p *planner) knowNews(ctx context.Context, i int, bySum map[bytesKey][]int) error {
+	if p.sides[1-i].local {
+		return nil
+	}
+	sizes := map[int64]bool{}
+	for key := range bySum {
+		sizes[key.size] = true
+	}
+	var list []stores.Entry
+	var at []*row
+	for k := range p.news {
+		n := &p.news[k]
+		if e := n.row.e[1-i]; n.to == i && !n.late && !e.Proven && e.Meta == nil && sizes[e.Size] {
+			list, at = append(list, *e), append(at, &n.row)
+		}
+	}
+	return p.know(ctx, 1-i, list, at, true)
 }
 
 // rename gives what is to be removed on side i the name of the new file.
@@ -218,17 +243,30 @@ func (p *planner) addMetas() error {
 	return nil
 }
 
-// meta has the attributes of a file or folder set that is the same on both local sides but
-// for these.
-func (p *planner) meta(r *row) {
-	a, b := r.e[0], r.e[1]
-	if !p.sides[0].local || !p.sides[1].local || !a.HasMode || !b.HasMode || a.Kind == stores.Symlink {
+// setsTimes is how exactly folders get their times.
+const setsTimes = time.Microsecond
+
+// meta has the attributes of a folder set at the end of a mirror, if it is on both local sides
+// and has others, or will have another time.
+func (p *planner) meta(f *frame) {
+	if p.mode != steps.Mirror || !p.bothLocal() || f.e[0] == nil || f.e[1] == nil {
 		return
 	}
-	owner := os.Geteuid() == 0 && (a.UID != b.UID || a.GID != b.GID)
-	if a.Mode&stores.Permissions != b.Mode&stores.Permissions || owner || r.folder && !a.ModTime.Equal(b.ModTime) {
-		p.metas = append(p.metas, *r)
+	r := row{rel: f.rel, folder: true, e: f.e}
+	if f.touched || r.attributesDiffer(p) || r.e[0].ModTime.Sub(r.e[1].ModTime).Abs() >= setsTimes {
+		p.metas = append(p.metas, r)
 	}
+}
+
+func (p *planner) bothLocal() bool { return p.sides[0].local && p.sides[1].local }
+
+// attributesDiffer tells whether two local files have other permissions or owners.
+func (r *row) attributesDiffer(p *planner) bool {
+	a, b := r.e[0], r.e[1]
+	if !p.bothLocal() || a.Kind == stores.Symlink {
+		return false
+	}
+	return a.Mode&stores.Permissions != b.Mode&stores.Permissions || os.Geteuid() == 0 && (a.UID != b.UID || a.GID != b.GID)
 }
 
 // EmptyError says that a side is empty which was not when both were last the same.

@@ -18,6 +18,8 @@ type frame struct {
 	want [2]bool          // it is to be there, even with nothing in it
 	made [2]slot          // the step that makes it, once it is known that one does
 	live [2]int           // what lies in it when all is done
+	// touched: what lies in it on the second side changes, and with that its time.
+	touched bool
 }
 
 // makeRoots makes the two folders themselves where they are not there.
@@ -32,9 +34,42 @@ func (p *planner) makeRoots() error {
 	return nil
 }
 
-// enter takes a folder as the one that the walk is in.
-func (p *planner) enter(r *row) {
+// enter takes a folder as the one that the walk is in. What has its name and is to go or to come
+// on a side gives way to it, or waits until it is gone.
+func (p *planner) enter(r *row) error {
 	p.frames = append(p.frames, frame{rel: r.rel, e: r.e})
+	for _, o := range p.open {
+		if o.rel != r.rel || r.e[o.side] == nil == o.comes {
+			continue
+		}
+		if o.comes {
+			p.news[o.at].late = true
+			continue
+		}
+		if d := &p.dels[o.side][o.at]; p.steps[d.slot] == 0 {
+			if err := p.removeFile(d, o.side, 0); err != nil {
+				return err
+			}
+			p.fence = true
+		}
+	}
+	return nil
+}
+
+// opened is a file that goes or comes, and whose name a folder may have that is met later: "a"
+// comes before "a.txt", and that before "a/".
+type opened struct {
+	rel   string
+	side  int
+	comes bool
+	at    int // in planner.news or planner.dels
+}
+
+// close forgets the files whose folder would have been met before rel.
+func (p *planner) close(rel string) {
+	for n := len(p.open); n > 0 && !strings.HasPrefix(rel, p.open[n-1].rel); n-- {
+		p.open = p.open[:n-1]
+	}
 }
 
 // top is the innermost folder.
@@ -43,19 +78,20 @@ func (p *planner) top() *frame { return &p.frames[len(p.frames)-1] }
 // leave leaves the folders that do not hold rel, "" all but the root.
 func (p *planner) leave(rel string) error {
 	for len(p.frames) > 1 {
-		f := p.top()
+		f := *p.top()
 		if rel != "" && strings.HasPrefix(rel, f.rel) && len(rel) > len(f.rel) && rel[len(f.rel)] == '/' {
 			return nil
 		}
+		p.frames = p.frames[:len(p.frames)-1]
+		p.meta(&f)
 		for i := range p.sides {
-			if err := p.left(f, i); err != nil {
+			if err := p.left(&f, i); err != nil {
 				return err
 			}
 			if f.live[i] > 0 || f.made[i] != 0 && p.steps[f.made[i]] > 0 || f.e[i] != nil && !f.e[i].Bare {
-				p.frames[len(p.frames)-2].live[i]++
+				p.top().live[i]++
 			}
 		}
-		p.frames = p.frames[:len(p.frames)-1]
 	}
 	return nil
 }
@@ -74,6 +110,9 @@ func (p *planner) left(f *frame, i int) error {
 	}
 	if p.filter.Chooses() || !p.holdsEmpty(i) {
 		return nil
+	}
+	if err := p.ensure(f.rel, i); err != nil {
+		return err
 	}
 	return p.mkdir(f, i)
 }
@@ -99,6 +138,16 @@ func (p *planner) wanted(i int) slot {
 	return f.made[i]
 }
 
+// touch notes that the folder of rel changes on side i.
+func (p *planner) touch(rel string, i int) {
+	for n := len(p.frames) - 1; i == 1 && n >= 0; n-- {
+		if p.frames[n].rel == parentOf(rel) {
+			p.frames[n].touched = true
+			return
+		}
+	}
+}
+
 // count notes that a name will be there on side i.
 func (p *planner) count(rel string, i int) {
 	f := p.top()
@@ -109,7 +158,7 @@ func (p *planner) count(rel string, i int) {
 
 // ensure makes the folders above rel on side i that are not there.
 func (p *planner) ensure(rel string, i int) error {
-	if !p.sides[i].local {
+	if p.sides[i].flat {
 		return nil // there they come with their first file
 	}
 	if err := p.ensureRoot(i); err != nil {
@@ -180,30 +229,30 @@ func (p *planner) mkdir(f *frame, i int) error {
 			p.metas = append(p.metas, row{rel: f.rel, folder: true, e: f.e})
 		}
 	}
-	if p.sides[i].local && f.rel != "" {
-		cleared, err := p.clearTheWay(f.rel, i)
-		if err != nil {
-			return err
-		}
-		p.fence = p.fence || cleared
+	if f.rel != "" {
+		p.fence = p.fence || p.isFileAt(f.rel, i)
 	}
+	p.touch(f.rel, i)
 	p.sum.Folders++
 	return p.add(f.made[i], 0, step)
 }
 
-// clearTheWay removes now, not at the end, a file on side i that is to go and has the name of a
-// folder that is to come. It tells whether something has to end first.
-func (p *planner) clearTheWay(rel string, i int) (bool, error) {
+// isFileAt tells whether a local side has something else where a folder is to go.
+func (p *planner) isFileAt(rel string, i int) bool {
+	if !p.sides[i].local || p.sides[i].missing {
+		return false
+	}
 	info, err := os.Lstat(p.sides[i].name(rel))
-	if err != nil || info.IsDir() {
-		return false, nil
+	return err == nil && !info.IsDir()
+}
+
+// isFolderAt tells whether a local side has a folder where a file is to go.
+func (p *planner) isFolderAt(rel string, i int) bool {
+	if !p.sides[i].local || p.sides[i].missing {
+		return false
 	}
-	for k := len(p.dels[i]) - 1; k >= 0; k-- {
-		if d := &p.dels[i][k]; d.rel == rel && !d.folder && p.steps[d.slot] == 0 {
-			return true, p.removeFile(d, i, 0)
-		}
-	}
-	return true, nil // it has been renamed out of the way, or the step will say what is there
+	info, err := os.Lstat(p.sides[i].name(rel))
+	return err == nil && info.IsDir()
 }
 
 // parentOf is the folder of a name, "" at the top.

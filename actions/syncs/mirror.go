@@ -16,8 +16,10 @@ func (p *planner) mirror(ctx context.Context, r *row) error {
 	case r.e[1] == nil:
 		_, err := p.copyTo(ctx, r, 1, "")
 		return err
+	case r.verdict == compare.Same && r.attributesDiffer(p):
+		_, err := p.copyTo(ctx, r, 1, "other permissions or owner")
+		return err
 	case r.verdict == compare.Same:
-		p.meta(r)
 		return p.keep(r)
 	}
 	_, err := p.copyTo(ctx, r, 1, "")
@@ -32,7 +34,6 @@ func (p *planner) mirrorFolder(r *row) error {
 		return p.newFolder(r, 1)
 	}
 	p.top().want = [2]bool{false, true}
-	p.meta(r)
 	return p.keep(r)
 }
 

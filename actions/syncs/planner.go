@@ -69,6 +69,7 @@ type planner struct {
 	filter   *compare.Filter
 	now      time.Time
 	sides    [2]side
+	mode     steps.SyncMode
 	decide   func(ctx context.Context, r *row) error
 	quiet    bool       // a file that is in step needs no decision
 	selected *selection // of a selective sync, else nil
@@ -88,7 +89,8 @@ type planner struct {
 	dels   [2][]removal
 	news   []newcomer
 	metas  []row // folders whose attributes are to be set at the end
-	fence  bool  // the next step begins when all before it have ended
+	open   []opened
+	fence  bool // the next step begins when all before it have ended
 
 	mu    sync.Mutex
 	blind [2][]string // folders, by rel, that could not be listed
@@ -126,7 +128,7 @@ func (p *planner) plan(ctx context.Context) error {
 		err = p.leave("")
 	}
 	if err == nil {
-		err = p.matchRenames()
+		err = p.matchRenames(ctx)
 	}
 	if err == nil {
 		err = p.guard()
@@ -241,8 +243,8 @@ func (p *planner) meet(ctx context.Context, rel string, x, y *stores.Entry) erro
 	if !r.folder && p.quiet && r.kept(0) && r.kept(1) {
 		r.quiet = true
 		for i := range r.e {
-			if r.last.Marks[i].Inode != r.e[i].Inode || r.last.Marks[i].Version != r.e[i].Version {
-				r.last.Marks[i], r.quiet = markOf(r.e[i]), false // the same, but now more is known
+			if r.markNow(i) != r.last.Marks[i] { // the same, but now more is known
+				r.quiet = false
 			}
 		}
 	}
@@ -295,6 +297,7 @@ func (p *planner) row(ctx context.Context, r *row) error {
 	if err := p.leave(r.rel); err != nil {
 		return err
 	}
+	p.close(r.rel)
 	switch {
 	case r.quiet:
 		p.count(r.rel, 0)
@@ -326,7 +329,9 @@ func (p *planner) row(ctx context.Context, r *row) error {
 		}
 	}
 	if r.folder {
-		p.enter(r)
+		if err := p.enter(r); err != nil {
+			return err
+		}
 	}
 	return p.decide(ctx, r)
 }

@@ -173,7 +173,7 @@ func (p *planner) keepOrFree(r *row) error {
 		rec.Sum, rec.HasSum = r.last.Sum, r.last.HasSum
 	}
 	for i := range r.e {
-		rec.Marks[i] = p.markNow(r.e[i])
+		rec.Marks[i] = r.markNow(i)
 		p.count(r.rel, i)
 	}
 	there, freed := p.slot(), p.slot()

@@ -70,8 +70,11 @@ func Make(ctx context.Context, env Env, spec *steps.Spec, w *steps.Writer) (step
 	if err := p.check(); err != nil {
 		return steps.Summary{}, nil, err
 	}
-	switch spec.Options.Mode {
-	case steps.Mirror, "":
+	if p.mode = spec.Options.Mode; p.mode == "" {
+		p.mode = steps.Mirror
+	}
+	switch p.mode {
+	case steps.Mirror:
 		p.decide, p.quiet = p.mirror, true
 	case steps.Bidirectional:
 		p.decide, p.quiet = p.bidirectional, true
@@ -100,6 +103,7 @@ type side struct {
 	dir     string // its name in the store
 	index   int    // of the store in the plan
 	local   bool
+	flat    bool  // folders come with what is in them
 	missing bool  // it is known not to be there
 	files   int64 // that were seen
 }
@@ -113,6 +117,8 @@ func (s *side) open(ctx context.Context, set *stores.Set, uri string) error {
 		return err
 	}
 	switch st := s.store.(type) {
+	case *stores.Volume:
+		_, s.flat = st.Backend().(backends.Walker)
 	case *stores.Content:
 		return fmt.Errorf("%s is no folder: a sync is of two folders", uri)
 	case *stores.Local:
