@@ -20,6 +20,9 @@ func (r *run) do(ctx context.Context, s *steps.Step, again bool) (steps.Record, 
 	if err != nil {
 		return steps.Record{}, err
 	}
+	if err := r.leaves(ctx, s); err != nil {
+		return steps.Record{}, err
+	}
 	switch s.Op {
 	case steps.OpMkdir:
 		return r.mkdir(ctx, s, to, again)

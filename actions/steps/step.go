@@ -98,7 +98,8 @@ type Step struct {
 	OverSize, OverTime int64 // of what is replaced, for reports
 
 	// Near is a proven copy of the same bytes in the store of To, from which a copy is tried
-	// first. Nil: there is none.
+	// first. Nil: there is none. Of a removal, it is the copy that stays: nothing is removed
+	// unless that is there still, in that version.
 	Near        *Ref
 	NearVersion string
 
