@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"sd/actions/stores"
 	"sd/sdpath"
@@ -174,13 +175,7 @@ type parent struct {
 }
 
 func (p *parent) included(f *Filter, rel string) bool {
-	dir := ""
-	for i := len(rel) - 1; i >= 0; i-- {
-		if rel[i] == '/' {
-			dir = rel[:i]
-			break
-		}
-	}
+	dir := rel[:max(0, strings.LastIndexByte(rel, '/'))]
 	if dir == "" {
 		return false
 	}
@@ -250,12 +245,9 @@ func hasChildren(ctx context.Context, st stores.Store, dir string) (bool, error)
 	return found, err
 }
 
-// twinOf is the name of a file that lies beside a folder of its name.
-func twinOf(rel string) string {
-	for i := len(rel) - 1; i >= 0; i-- {
-		if rel[i] == '/' {
-			return rel[:i+1] + sdpath.EscapeTwin(rel[i+1:])
-		}
-	}
-	return sdpath.EscapeTwin(rel)
+// twinOf is the shown name of a file that lies beside a folder of its name.
+func twinOf(x *item) string {
+	segments := sdpath.SplitKey(x.entry.Name)
+	dir := x.rel[:strings.LastIndexByte(x.rel, '/')+1]
+	return dir + sdpath.EscapeTwin(segments[len(segments)-1])
 }

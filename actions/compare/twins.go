@@ -32,7 +32,7 @@ func (t *twins) add(x item) error {
 		if rest, ok := strings.CutPrefix(name, last.entry.Name); ok && rest != "" && rest[0] < '/' {
 			break // the folder would come later still
 		} else if ok && (rest == "" && x.folder() || rest != "" && rest[0] == '/') {
-			last.rel, last.odd = twinOf(last.rel), true
+			last.rel, last.odd = twinOf(last), true
 		}
 		t.open = t.open[:len(t.open)-1]
 	}
@@ -63,7 +63,7 @@ func (t *twins) ask() error {
 			return err
 		}
 		if is {
-			x.rel, x.odd = twinOf(x.rel), true
+			x.rel, x.odd = twinOf(x), true
 		}
 	}
 	t.open = t.open[:0]
