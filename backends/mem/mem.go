@@ -35,6 +35,10 @@ type Config struct {
 	// that failed. An error from it is a reply that was lost: the work is done, and the
 	// caller is not told so.
 	After func(ctx context.Context, op, name string) error
+	// Account, if it is not "", has stores with the same one copy from each other.
+	Account string
+	// Versions has the store keep what Remove removes, for Undelete.
+	Versions bool
 	// Limits bound uploads in parts and the size of a Put; zero fields are those of S3.
 	Limits backends.UploadLimits
 }
@@ -49,6 +53,7 @@ type Store struct {
 	used    int64
 	uploads map[string]*parts
 	done    map[string]string // uploads that were committed, and the versions they made
+	removed map[string]*node  // what Undelete can bring back
 	stats   backends.Stats
 }
 
@@ -69,6 +74,8 @@ var _ interface {
 	backends.Putter
 	backends.Remover
 	backends.Copier
+	backends.PeerCopier
+	backends.Undeleter
 	backends.Uploader
 	backends.Renamer
 	backends.DirMaker
@@ -93,6 +100,7 @@ func New(cfg Config) *Store {
 		root:    &node{children: map[string]*node{}},
 		uploads: map[string]*parts{},
 		done:    map[string]string{},
+		removed: map[string]*node{},
 		stats:   backends.Stats{Requests: map[string]int64{}},
 	}
 }

@@ -25,6 +25,18 @@ func TestStore(t *testing.T) {
 	}
 }
 
+func TestVersions(t *testing.T) {
+	backendtest.RunVersions(t, func(*testing.T) backends.Backend {
+		return mem.New(mem.Config{Versions: true})
+	}, backendtest.Options{})
+}
+
+func TestPeers(t *testing.T) {
+	backendtest.RunPeers(t, func(*testing.T) (to, from, strange backends.Backend) {
+		return mem.New(mem.Config{Account: "a"}), mem.New(mem.Config{Account: "a"}), mem.New(mem.Config{Account: "b"})
+	}, backendtest.Options{})
+}
+
 func put(t *testing.T, s *mem.Store, name, content string, m backends.Meta) error {
 	t.Helper()
 	r := strings.NewReader(content)

@@ -102,6 +102,9 @@ func (s *Store) unlink(name string, c backends.Cond) error {
 	}
 	s.used -= file.size()
 	s.remove(name)
+	if s.cfg.Versions {
+		s.removed[name] = file
+	}
 	return nil
 }
 

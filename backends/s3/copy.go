@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	iofs "io/fs"
@@ -21,31 +22,50 @@ import (
 // that src had when it began. Larger files than one request may copy go in parts. New
 // Meta costs a HEAD, to keep what else the object carries.
 func (b *Backend) Copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
-	e, err := b.copy(ctx, dst, src, o)
+	e, err := b.copy(ctx, dst, b, src, o)
 	return e, pathError("copy", dst, err)
+}
+
+// CopyFrom copies from another bucket of the same server and account, as Copy does inside
+// one.
+func (b *Backend) CopyFrom(ctx context.Context, dst string, from backends.Backend, src string, o backends.CopyOptions) (backends.Entry, error) {
+	other, ok := from.(*Backend)
+	if !ok || !b.cfg.reaches(&other.cfg) {
+		return backends.Entry{}, pathError("copy", dst, errors.ErrUnsupported)
+	}
+	e, err := b.copy(ctx, dst, other, src, o)
+	return e, pathError("copy", dst, err)
+}
+
+// reaches tells whether both buckets are in one place, and the same account asks for both.
+func (c *Config) reaches(other *Config) bool {
+	service := func(c *Config) string { return cmp.Or(c.Service, "s3") }
+	return service(c) == service(other) && c.Endpoint == other.Endpoint && !c.Anonymous && !other.Anonymous &&
+		c.AccessKeyID == other.AccessKeyID && c.Profile == other.Profile
 }
 
 // original is what is to be copied.
 type original struct {
 	backends.Entry
+	in    *Backend
 	reply *sdk.HeadObjectOutput // nil if nobody asked
 }
 
-func (b *Backend) copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
+func (b *Backend) copy(ctx context.Context, dst string, in *Backend, src string, o backends.CopyOptions) (backends.Entry, error) {
 	ctx = work(ctx)
 	switch {
 	case src == "" || dst == "":
 		return backends.Entry{}, backends.ErrIsDir
-	case dst == src && o.Meta == nil:
+	case in == b && dst == src && o.Meta == nil:
 		return backends.Entry{}, iofs.ErrInvalid
 	}
-	from := original{Entry: backends.Entry{Name: src, Version: o.Source, Size: o.Size}}
+	from := original{Entry: backends.Entry{Name: src, Version: o.Source, Size: o.Size}, in: in}
 	if o.Source == "" || o.Meta != nil || o.Size > b.cfg.MaxCopy || etag(o.Source) == nil || !b.caps.copySource() {
-		e, reply, err := b.look(ctx, src, o.Source)
+		e, reply, err := in.look(ctx, src, o.Source)
 		if err != nil {
 			return backends.Entry{}, pathError("copy", src, err)
 		}
-		from = original{e, reply}
+		from = original{e, in, reply}
 	}
 	var err error
 	if o.Cond, err = b.overMarker(ctx, dst, from.Size, o.Cond); err != nil {
@@ -67,7 +87,7 @@ func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o ba
 	in := sdk.CopyObjectInput{
 		Bucket:            &b.cfg.Bucket,
 		Key:               &dst,
-		CopySource:        b.copySource(from.Name),
+		CopySource:        from.in.copySource(from.Name),
 		CopySourceIfMatch: etag(from.Version),
 	}
 	meta := from.Meta
@@ -141,7 +161,7 @@ func (b *Backend) copyFailed(ctx context.Context, dst string, from original, o b
 		return backends.Entry{}, err
 	}
 	at, there := b.head(ctx, dst, "")
-	if there == nil && attempts > 1 && dst != from.Name && at.Size == from.Size && at.Version == from.Version {
+	if there == nil && attempts > 1 && (from.in != b || dst != from.Name) && at.Size == from.Size && at.Version == from.Version {
 		return at, nil
 	}
 	switch {

@@ -26,6 +26,14 @@ func fileEntry(name string, size int64, etag *string, modified *time.Time) backe
 	}
 }
 
+// class is the storage class of an object, "" for the usual one.
+func class[Class ~string](c Class) string {
+	if c == "STANDARD" {
+		return ""
+	}
+	return string(c)
+}
+
 // sum returns what the version tells about the content: S3's ETag is the MD5 of the
 // bytes, or of the parts' MD5s, unless the object is encrypted with a key of its own;
 // then it equals no checksum of anything.

@@ -144,6 +144,7 @@ func (r *reader) accept(out *sdk.GetObjectOutput) error {
 		return &protocolError{fmt.Sprintf("asked for %d bytes, got %d", want, length)}
 	}
 	e := withSum(fileEntry(r.name, size, out.ETag, out.LastModified))
+	e.Class = class(out.StorageClass)
 	if r.version != "" && e.Version != r.version {
 		return backends.ErrChanged
 	}

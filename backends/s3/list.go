@@ -102,6 +102,7 @@ func appendFiles(page []backends.Entry, objects []types.Object, cut int) []backe
 		o := &objects[i]
 		key := aws.ToString(o.Key)
 		e := fileEntry(key[cut:], aws.ToInt64(o.Size), o.ETag, o.LastModified)
+		e.Class = class(o.StorageClass)
 		if s, ok := sum(e.Version); ok {
 			sums = append(sums, s)
 			e.Sums = sums[len(sums)-1 : len(sums) : len(sums)]

@@ -51,6 +51,7 @@ type Backend struct {
 	signsBodies atomic.Bool // the server refuses checksums of bodies
 	trueTags    atomic.Bool // commits answer with the tag that the object then has
 	caps        capabilities
+	versioning  versioning
 
 	mu     sync.Mutex
 	conn   *conn
@@ -62,7 +63,9 @@ var _ interface {
 	backends.Putter
 	backends.Remover
 	backends.Copier
+	backends.PeerCopier
 	backends.Uploader
+	backends.Undeleter
 	backends.Prober
 	backends.DirMaker
 	backends.DirStater

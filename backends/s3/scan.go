@@ -93,6 +93,7 @@ type found struct {
 	key, etag int // lengths
 	size      int64
 	modified  time.Time
+	class     types.ObjectStorageClass
 	has       [4]bool // key, etag, size, modified
 }
 
@@ -133,6 +134,11 @@ func (s *scanner) object() bool {
 			var err error
 			f.size, err = strconv.ParseInt(string(value), 10, 64)
 			ok, f.has[2] = err == nil, true
+		case "StorageClass":
+			value, ok = plain(value)
+			if string(value) != "STANDARD" {
+				f.class = types.ObjectStorageClass(value)
+			}
 		case "LastModified":
 			var err error
 			f.modified, err = time.Parse(time.RFC3339, string(value))
@@ -237,6 +243,7 @@ func (s *scanner) objects() []types.Object {
 	for i := range s.found {
 		f, o := &s.found[i], &objects[i]
 		keys[i], etags[i], text = text[:f.key], text[f.key:f.key+f.etag], text[f.key+f.etag:]
+		o.StorageClass = f.class
 		if f.has[0] {
 			o.Key = &keys[i]
 		}

@@ -14,6 +14,7 @@ import (
 func FuzzScan(f *testing.F) {
 	const object = `<Contents><Key>a</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size></Contents>`
 	for _, s := range []string{
+		"<R><Contents><Key>a</Key><StorageClass>GLACIER</StorageClass></Contents><Contents><Key>b</Key><StorageClass>STANDARD</StorageClass></Contents></R>",
 		"<R>" + object + object + "<IsTruncated>false</IsTruncated></R>",
 		"<R>\n " + object + "\n\t" + object + "\n</R>",
 		"<R><Contents><Key>a&#xA;b&amp;amp;&#1;</Key></Contents></R>",
@@ -43,6 +44,7 @@ func FuzzScan(f *testing.F) {
 			Contents []struct {
 				Key, ETag, Size *string
 				LastModified    *time.Time
+				StorageClass    string
 			}
 		}
 		if err := xml.Unmarshal([]byte(page), &whole); err != nil {
@@ -62,6 +64,9 @@ func FuzzScan(f *testing.F) {
 			same := aws.ToString(got.Key) == aws.ToString(want.Key) && aws.ToString(got.ETag) == aws.ToString(want.ETag) &&
 				(got.Key == nil) == (want.Key == nil) && (want.Size == nil || fmt.Sprint(*got.Size) == strings.TrimLeft(*want.Size, "+0") || *got.Size == 0 || strings.HasPrefix(*want.Size, "-")) &&
 				(want.LastModified == nil || got.LastModified.Equal(*want.LastModified))
+			if same && want.StorageClass != "STANDARD" {
+				same = string(got.StorageClass) == want.StorageClass
+			}
 			if !same {
 				t.Errorf("%q: got %+v, want %+v", page, got, want)
 			}

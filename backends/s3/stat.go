@@ -86,6 +86,7 @@ func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry
 	case e.Size == 0 && marks(name):
 		return backends.Entry{}, out, iofs.ErrNotExist
 	}
+	e.Class = class(out.StorageClass)
 	e.Sums = append(e.Sums, checksums(out)...)
 	return carrying(e, readMeta(out.Metadata, out.ContentType)), out, nil
 }

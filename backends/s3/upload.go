@@ -177,11 +177,11 @@ func newPart(num int, size int64, etag *string, crc string) (backends.Part, erro
 }
 
 func (u *upload) CopyPart(ctx context.Context, num int, src, version string, off, n int64) (backends.Part, error) {
-	part, err := u.copyPart(ctx, num, src, version, off, n)
+	part, err := u.copyPart(ctx, num, u.b, src, version, off, n)
 	return part, pathError("upload", u.name, err)
 }
 
-func (u *upload) copyPart(ctx context.Context, num int, src, version string, off, n int64) (backends.Part, error) {
+func (u *upload) copyPart(ctx context.Context, num int, in *Backend, src, version string, off, n int64) (backends.Part, error) {
 	if err := fitsUpload(num, n); err != nil {
 		return backends.Part{}, err
 	}
@@ -192,7 +192,7 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 		return backends.Part{}, errors.ErrUnsupported
 	}
 	if version != "" && (etag(version) == nil || !u.b.caps.copySource()) {
-		if _, err := u.b.head(work(ctx), src, version); err != nil {
+		if _, err := in.head(work(ctx), src, version); err != nil {
 			return backends.Part{}, pathError("copy", src, err)
 		}
 	}
@@ -204,7 +204,7 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 	err = u.b.end(call, u.b.try(call, func(ctx context.Context, api *sdk.Client) (err error) {
 		out, err = api.UploadPartCopy(ctx, &sdk.UploadPartCopyInput{
 			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id, PartNumber: aws.Int32(int32(num)),
-			CopySource: u.b.copySource(src), CopySourceIfMatch: etag(version),
+			CopySource: in.copySource(src), CopySourceIfMatch: etag(version),
 			CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", off, off+n-1)),
 		})
 		return err
@@ -268,7 +268,7 @@ func (u *upload) copyAll(ctx context.Context, from original) ([]backends.Part, e
 		all.Go(func() {
 			defer func() { <-slots }()
 			off := int64(i) * piece
-			part, err := u.copyPart(ctx, i+1, from.Name, from.Version, off, min(piece, from.Size-off))
+			part, err := u.copyPart(ctx, i+1, from.in, from.Name, from.Version, off, min(piece, from.Size-off))
 			if err != nil {
 				cancel(err)
 			}

@@ -16,6 +16,28 @@ func (s *Server) MakeBucket(ctx context.Context, bucket string) error {
 	return s.call(ctx, http.MethodPut, bucket, "", nil, nil, 0, http.StatusConflict)
 }
 
+// KeepVersions has a bucket keep the versions of its objects. Only a server that Versions
+// started can.
+func (s *Server) KeepVersions(ctx context.Context, bucket string) error {
+	const status = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, s.URL, strings.NewReader(status))
+	if err != nil {
+		return err
+	}
+	r.URL.Path, r.URL.RawPath, r.URL.RawQuery = "/"+bucket, "/"+escape(bucket), "versioning="
+	sign(r)
+	reply, err := s.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	if err == nil && reply.StatusCode/100 != 2 {
+		err = fmt.Errorf("versioning of %s: %s: %s", bucket, reply.Status, text)
+	}
+	return err
+}
+
 // Put writes one object of size bytes. Header may carry conditions, metadata and
 // the like; it may be nil.
 func (s *Server) Put(ctx context.Context, bucket, key string, r io.Reader, size int64, header http.Header) error {

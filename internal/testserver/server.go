@@ -38,6 +38,11 @@ type Server struct {
 // StartVersitygw starts versitygw over a new directory below temp ("" is the
 // system's). It checks signatures, conditions and checksums as S3 does.
 func StartVersitygw(ctx context.Context, temp string) (*Server, error) {
+	return startVersitygw(ctx, temp, false)
+}
+
+// startVersitygw may have the server keep versions of the buckets that KeepVersions names.
+func startVersitygw(ctx context.Context, temp string, versions bool) (*Server, error) {
 	dir, err := os.MkdirTemp(temp, "versitygw-")
 	if err != nil {
 		return nil, err
@@ -46,11 +51,19 @@ func StartVersitygw(ctx context.Context, temp string) (*Server, error) {
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return nil, err
 	}
+	kept := filepath.Join(dir, "versions")
+	if err := os.Mkdir(kept, 0o700); err != nil {
+		return nil, err
+	}
 	s, err := start(ctx, "versitygw", func(addr string) []string {
-		return []string{
+		args := []string{
 			"--access", AccessKey, "--secret", SecretKey, "--region", Region,
-			"--port", addr, "--keep-alive", "--quiet", "posix", data,
+			"--port", addr, "--keep-alive", "--quiet", "posix",
 		}
+		if versions {
+			args = append(args, "--versioning-dir", kept)
+		}
+		return append(args, data)
 	})
 	if err != nil {
 		os.RemoveAll(dir)

@@ -9,6 +9,19 @@ func Versitygw(t testing.TB, buckets ...string) *Server {
 	return ready(t, s, err, buckets)
 }
 
+// Versions starts versitygw with buckets that keep the versions of their objects.
+func Versions(t testing.TB, buckets ...string) *Server {
+	t.Helper()
+	s, err := startVersitygw(t.Context(), "", true)
+	s = ready(t, s, err, buckets)
+	for _, bucket := range buckets {
+		if err := s.KeepVersions(t.Context(), bucket); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
 // Gofakes3 starts gofakes3 with the given buckets for the length of a test.
 func Gofakes3(t testing.TB, buckets ...string) *Server {
 	t.Helper()
