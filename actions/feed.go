@@ -19,13 +19,13 @@ func (r *run) feed(ctx context.Context) error {
 		if err := r.stopped(ctx); err != nil {
 			return err
 		}
-		if done, err := r.before(s); done || err != nil {
-			return err
-		}
 		if s.Barrier {
 			if err := r.drain(ctx); err != nil {
 				return err
 			}
+		}
+		if done, err := r.before(s); done || err != nil {
+			return err
 		}
 		if err := r.reach(s.N); err != nil {
 			return err
@@ -49,12 +49,11 @@ func (r *run) stopped(ctx context.Context) error {
 
 // before tells whether an earlier run has done s, and counts that.
 func (r *run) before(s *steps.Step) (bool, error) {
-	switch r.history.State(s.N) {
-	case steps.Done, steps.Skipped:
+	switch state := r.history.State(s.N); {
+	case state == steps.Done && !r.history.Doubted(s.N):
+	case state == steps.Done && r.isKept(s):
+	case state == steps.Skipped && s.Op != steps.OpRmdir: // by now the folder may be empty
 	default:
-		return false, nil
-	}
-	if r.history.Doubted(s.N) && r.isLocal(s.To) && s.To.Name != "" {
 		return false, nil
 	}
 	rec, err := r.history.Record(s.N)
@@ -66,6 +65,19 @@ func (r *run) before(s *steps.Step) (bool, error) {
 	r.state[s.N] = rec.State
 	r.count(s, &rec, true)
 	return true, nil
+}
+
+// isKept tells whether what s did outlived a loss of power before which nobody made it safe.
+// Whether a local file has its bytes shows when it is compared.
+func (r *run) isKept(s *steps.Step) bool {
+	if !r.isLocal(s.To) || s.To.Name == "" {
+		return true
+	}
+	if s.Op == steps.OpCopy || s.Op == steps.OpLink {
+		return false
+	}
+	_, err := r.stores[s.To.Store].Stat(context.Background(), s.To.Name)
+	return err == nil
 }
 
 // isLocal tells whether ref lies on this machine.

@@ -12,6 +12,7 @@ import (
 
 	"sd/actions/steps"
 	"sd/actions/stores"
+	"sd/actions/trash"
 	"sd/backends"
 )
 
@@ -103,7 +104,7 @@ func isLasting(err error) bool {
 	for _, lasting := range []error{
 		iofs.ErrPermission, iofs.ErrNotExist, iofs.ErrExist, iofs.ErrInvalid, errors.ErrUnsupported,
 		backends.ErrChanged, backends.ErrNotEmpty, backends.ErrIsDir, backends.ErrNotDir, backends.ErrNoSpace,
-		backends.ErrQuota, backends.ErrTooLarge, backends.ErrNameTooLong, stores.ErrReadOnly, errNoStore, errNotOurs,
+		backends.ErrQuota, backends.ErrTooLarge, backends.ErrNameTooLong, stores.ErrReadOnly, errNoStore, errNotOurs, trash.ErrNoTrash, trash.ErrInTrash, trash.ErrMounted,
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EXDEV, syscall.EINVAL, syscall.ELOOP, syscall.EMLINK,
 		syscall.ENOTDIR, syscall.EISDIR, syscall.ENOTEMPTY, os.ErrDeadlineExceeded,
 	} {

@@ -1,0 +1,242 @@
+//go:build linux
+
+package actions
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sd/actions/steps"
+	"sd/identity"
+	"sd/internal/testserver"
+	"sd/library"
+	"sd/library/catalog"
+)
+
+var (
+	crashRounds = flag.Int("crash.rounds", 3, "how often each pair of stores is cut off by kill -9")
+	crashSeed   = flag.Uint64("crash.seed", 0, "where the randomness begins; 0: anywhere")
+)
+
+// A job that is killed at any moment goes on where it was: in the end the target is the
+// source, byte for byte and file for file, nothing unfinished lies about, and the log is true.
+func TestKilled(t *testing.T) {
+	seed := *crashSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	for i, from := range []string{"local", "s3", "content"} {
+		for j, to := range []string{"local", "s3"} {
+			t.Run(from+" to "+to, func(t *testing.T) {
+				t.Logf("-crash.seed %d", seed)
+				c := newCrash(t, from, to, rand.New(rand.NewPCG(seed, uint64(i*2+j))))
+				for turn := 0; c.kills < *crashRounds; turn++ {
+					c.turn(turn)
+				}
+			})
+		}
+	}
+}
+
+// crash is one pair of stores.
+type crash struct {
+	t        *testing.T
+	rand     *rand.Rand
+	bytes    *rand.ChaCha8
+	data     string
+	server   *testserver.Server
+	w        *world
+	from, to string
+	files    map[string]string
+	usual    time.Duration // that a run takes
+	kills    int
+}
+
+func newCrash(t *testing.T, from, to string, r *rand.Rand) *crash {
+	c := &crash{t: t, rand: r, bytes: rand.NewChaCha8([32]byte{byte(r.Uint32())}), data: t.TempDir(), from: from, to: to, usual: time.Second}
+	endpoint := ""
+	if from == "s3" || to == "s3" {
+		c.server = testserver.Versitygw(t, "source", "target")
+		endpoint = c.server.URL
+	}
+	c.w = newWorld(t, c.data, endpoint, "source", "target")
+	c.files = map[string]string{"large": c.text(17<<20 + 1), "empty": ""}
+	for i := range 50 {
+		c.files[fmt.Sprintf("dir %d/file %d", i%5, i)] = c.text(c.rand.IntN(40_000))
+	}
+	return c
+}
+
+func (c *crash) text(n int) string {
+	b := make([]byte, n)
+	_, _ = c.bytes.Read(b)
+	return string(b)
+}
+
+// turn runs one job through some crashes.
+func (c *crash) turn(n int) {
+	t := c.t
+	source, target := c.places(n)
+	job := c.job(source, target)
+	for kills := 0; ; {
+		p := start(t, c.data, c.endpoint(), job.ID)
+		if kills < 5 && c.usual > 0 && n > 0 {
+			if p.kill(time.Duration(c.rand.Int64N(int64(c.usual)))) {
+				kills++
+				c.kills++
+				continue
+			}
+			break
+		}
+		began := time.Now()
+		if said, err := p.end(); err != nil || said != "end" {
+			t.Errorf("the job ended with %q, %v", said, err)
+		}
+		if n == 0 {
+			c.usual = time.Since(began)
+		}
+		break
+	}
+	c.check(job, target)
+}
+
+func (c *crash) endpoint() string {
+	if c.server == nil {
+		return ""
+	}
+	return c.server.URL
+}
+
+// places makes the source, once, and names a new target.
+func (c *crash) places(n int) (source, target string) {
+	t := c.t
+	dir := filepath.Join(c.data, "..", fmt.Sprint("files of ", filepath.Base(c.data)))
+	source = filepath.Join(dir, "source")
+	if c.from == "s3" {
+		source = "s3://source/below"
+	}
+	if n == 0 {
+		if c.from == "s3" {
+			for name, text := range c.files {
+				c.server.MustPut(t, "source", "below/"+name, text)
+			}
+		} else {
+			makeTree(t, source, c.files)
+		}
+	}
+	if c.to == "s3" {
+		return source, fmt.Sprintf("s3://target/%d/below", n)
+	}
+	target = filepath.Join(dir, fmt.Sprint("target ", n))
+	must(t, os.MkdirAll(target, 0o755))
+	return source, target
+}
+
+// job commits the copy.
+func (c *crash) job(source, target string) library.Job {
+	if c.from != "content" {
+		return c.w.committed(c.t, source, target, false)
+	}
+	t := c.t
+	d := c.w.planned(t, steps.Spec{Action: steps.Copy}, "content://00000000-0000-0000-0000-000000000000", target, func(p *writer) error {
+		for name, text := range c.files {
+			if text == "" {
+				continue // nothing has no identity
+			}
+			id := c.know(filepath.Join(source, name), text)
+			e, err := p.from.Stat(t.Context(), id)
+			if err != nil {
+				return err
+			}
+			if dir := filepath.Dir(name); dir != "." {
+				if _, err := p.Add(steps.Step{Op: steps.OpMkdir, To: p.there(dir)}); err != nil {
+					return err
+				}
+			}
+			if _, err := p.Add(p.copyOf(&e, name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	job, err := d.Commit(t.Context(), false)
+	must(t, err)
+	return job
+}
+
+// know has the catalog know what a local file holds, and returns the id of that.
+func (c *crash) know(path, text string) string {
+	t := c.t
+	sum, print, err := identity.File(t.Context(), strings.NewReader(text), int64(len(text)), nil)
+	must(t, err)
+	st, _ := c.w.at(t, path)
+	e, err := st.Stat(t.Context(), path)
+	must(t, err)
+	place, rel, err := c.w.resolver.Placed(st.URI(path))
+	must(t, err)
+	f := catalog.File{Name: filepath.Base(rel), Size: e.Size, ModTime: e.ModTime.UnixNano(), Version: identity.LocalVersion(e.Changed, e.Inode)}
+	must(t, c.w.lib.Catalog().Update(t.Context(), func(tx *catalog.Tx) error {
+		folder, err := tx.MakePath(place, filepath.Dir(rel))
+		if err != nil {
+			return err
+		}
+		if err := tx.PutFile(folder, &f); err != nil {
+			return err
+		}
+		_, err = tx.Identify(folder, f.Name, f.FileVersion(), sum, print, catalog.Read)
+		return err
+	}))
+	return sum.ContentID().String()
+}
+
+// check looks at all that a job that has ended may leave.
+func (c *crash) check(job library.Job, target string) {
+	t := c.t
+	t.Helper()
+	want := make(map[string]string)
+	for name, text := range c.files {
+		if c.from != "content" || text != "" {
+			want[name] = text
+		}
+	}
+	if c.to == "s3" {
+		equal(t, bucketOf(t, c.server, "target", strings.TrimPrefix(target, "s3://target/")+"/"), want)
+		uploads, err := c.server.Uploads(context.Background(), "target")
+		must(t, err)
+		if len(uploads) > 0 {
+			t.Errorf("uploads of %q were begun and never ended", uploads)
+		}
+		for _, key := range c.server.Keys(t, "target", "") {
+			if strings.Contains(key, ".sd-") {
+				t.Errorf("%s is left behind", key)
+			}
+		}
+	} else {
+		equal(t, treeOf(t, target), want)
+		must(t, filepath.WalkDir(filepath.Dir(target), func(path string, _ fs.DirEntry, err error) error {
+			if strings.Contains(filepath.Base(path), ".sd-") {
+				t.Errorf("%s is left behind", path)
+			}
+			return err
+		}))
+	}
+	a := c.w.audit(t, job.ID)
+	o, ok := Decode(a)
+	if !ok || a.State != library.Done || o.Copied.Files != int64(len(want)) || o.Failed+o.Left+o.Skipped != 0 {
+		t.Errorf("the log has %+v of job %d, want %d files copied", a, job.ID, len(want))
+	}
+	if got := c.w.states(t, job.ID); got["failed"]+got["begun"]+got[""] > 0 {
+		t.Errorf("the journal has %v, want that all is done", got)
+	}
+	if t.Failed() {
+		t.Fatalf("after %d kills", c.kills)
+	}
+}
