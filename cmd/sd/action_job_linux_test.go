@@ -50,7 +50,7 @@ func TestCopyIsAJob(t *testing.T) {
 	b, job := s.slow(text)
 	id := fmt.Sprint(job)
 	s.must("job", "list").want(t, 0, "running", "")
-	s.must("job", "info", id).want(t, 0, "of 24 MiB", "")
+	eventually(t, "it tells how far it is", func() bool { return strings.Contains(s.must("job", "info", id).out, "of 24 MiB") })
 	s.must("log").want(t, 0, "running", "")
 	if err := b.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

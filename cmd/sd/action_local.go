@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
 	"sd/identity"
 	"sd/index"
+	"sd/index/identify"
 	"sd/index/search"
 	"sd/library"
 	"sd/library/catalog"
@@ -18,6 +21,8 @@ import (
 const (
 	manyFolders = 10_000 // more of a location that changed, and all of it is scanned
 	manyProofs  = 10_000 // that are written in one transaction
+
+	identifyTime = 10 * time.Second // how long a command reads files after its work
 )
 
 // proofOf is what a copy has shown of a local file: its bytes' BLAKE3.
@@ -126,14 +131,29 @@ func (w *work) scan(ctx context.Context, loc library.Location, folders map[strin
 	if _, err := x.ScanFolders(ctx, loc, list); err != nil {
 		return err
 	}
-	for len(proofs) > 0 && loc.Mode != library.Shallow {
+	if loc.Mode == library.Shallow {
+		return nil
+	}
+	for len(proofs) > 0 {
 		some := proofs[:min(len(proofs), manyProofs)]
 		proofs = proofs[len(some):]
 		if err := w.prove(ctx, loc, some); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.identify(ctx, loc)
+}
+
+// identify reads files whose content is not known yet, such as those that the file system has
+// copied by itself. It takes identifyTime at most; a mount or a rescan does the rest.
+func (w *work) identify(ctx context.Context, loc library.Location) error {
+	short, cancel := context.WithTimeout(ctx, identifyTime)
+	defer cancel()
+	_, err := identify.Run(short, w.places.indexConfig(), loc, identify.Options{}, index.Control{})
+	if short.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("the contents of files in %s are not all known", quote(loc.Name))
+	}
+	return err
 }
 
 // prove notes contents of files that are as they were copied.

@@ -10,6 +10,7 @@ import (
 	"sd/actions/stores"
 	"sd/backends"
 	"sd/index/watch"
+	"sd/library/catalog"
 	"sd/resolver"
 	"sd/sdpath"
 )
@@ -27,13 +28,13 @@ type notes struct {
 
 	mu      sync.Mutex
 	mounts  []*mountInfo
-	settled map[string]error // by volume: what came of asking the mounts to upload what they have
-	touched map[string]bool  // volumes that were changed
+	settled map[settledName]bool // files, and folders with all below, of which mounts have nothing
+	touched map[string]bool      // volumes that were changed
 }
 
 func newNotes(ctx context.Context, p *places) (*notes, error) {
 	n := &notes{
-		places: p, mounts: p.mounts(ctx), settled: map[string]error{}, touched: map[string]bool{},
+		places: p, mounts: p.mounts(ctx), settled: map[settledName]bool{}, touched: map[string]bool{},
 		watcher: watch.New(watch.Config{Index: p.indexConfig()}),
 	}
 	return n, n.watcher.Follow(ctx)
@@ -44,39 +45,43 @@ func (n *notes) hooks() stores.Hooks {
 	return stores.Hooks{Settle: n.settle, Changed: n.changed}
 }
 
-// settle has mounts upload what they have of a volume, once.
-func (n *notes) settle(ctx context.Context, volume, _ string) error {
+// settle has mounts upload what they have of a file, or of all files below a folder, once.
+func (n *notes) settle(ctx context.Context, volume, name string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err, known := n.settled[volume]; known {
-		return err
+	if len(n.mounts) == 0 || n.isSettled(settledName{volume, name}) {
+		return nil
 	}
-	var failures []error
 	for _, m := range n.mounts {
 		if m.ReadOnly {
 			continue
 		}
-		waiting, cancel := context.WithTimeout(ctx, settleTimeout)
-		reply, err := m.ask(waiting, request{Do: "drain"}, settleTimeout, false, nil)
-		late := waiting.Err() != nil && ctx.Err() == nil
-		cancel()
+		reply, err := m.ask(ctx, request{Do: "settle", Volume: volume, Name: []byte(name)}, settleTimeout, false, nil)
 		switch {
-		case late:
-			err = fmt.Errorf("%s has files that are not uploaded yet: wait for them ('sd status')", m.Mountpoint)
-		case err == nil && reply.Error != "":
-			err = errors.New(reply.Error)
 		case err != nil && mountKnownGone(m.Mountpoint):
-			err = nil
+		case err != nil:
+			return err
+		case reply.Error != "":
+			return fmt.Errorf("%s has files that are not uploaded ('sd status' shows them): %s", m.Mountpoint, reply.Error)
 		}
-		failures = append(failures, err)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	err := errors.Join(failures...)
-	n.settled[volume] = err
-	return err
+	n.settled[settledName{volume, name}] = true
+	return nil
 }
+
+// isSettled tells whether a name, or a folder that it is in, is settled. n.mu is held.
+func (n *notes) isSettled(at settledName) bool {
+	for !n.settled[at] {
+		if at.name == "" {
+			return false
+		}
+		at.name, _ = catalog.Split(at.name)
+	}
+	return true
+}
+
+// settledName is a file or folder of a volume.
+type settledName struct{ volume, name string }
 
 // changed notes what is called name in a volume now; nil: nothing is.
 func (n *notes) changed(volume, name string, e *backends.Entry) {

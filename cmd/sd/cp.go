@@ -9,16 +9,15 @@ import (
 	"sd/actions/steps"
 )
 
-const actionHelp = `
-Nothing that is there is replaced unless --overwrite says so: if files that differ are in
-the way, nothing is done at all and they are listed; files that are there already are passed
-over. never leaves them and does the rest; newer, changed and always replace them, and ask
-before that.
+// jobHelp says what all commands that change files have in common.
+const jobHelp = `--preview shows what would happen, with files, bytes, room, requests and time, and asks;
+--dry-run shows it and does nothing. Replacing files and removing them for good is asked
+about in any case; where nobody can answer, --yes has to agree.
 
---preview shows what would happen, with files, bytes, room, requests and time, and asks.
-The work itself is a job: Ctrl-C pauses it, 'sd job resume N' goes on, also after a crash, in
-the middle of a large file; if a mount is up it does the work. What could not be copied is
-listed, the rest is done, and 'sd log N' tells what became of each file.`
+The work is a job: Ctrl-C pauses it and 'sd job resume N' goes on, also after a crash, and in
+the middle of a large file; where a mount is up, that does the work and goes on by itself.
+What cannot be done is listed, the rest is done, and 'sd log N' tells what became of each
+file. 'sd job undo N' takes it back.`
 
 func (a *app) cpCommand() *cobra.Command {
 	var (
@@ -31,8 +30,11 @@ func (a *app) cpCommand() *cobra.Command {
 		Long: `Copies files and folders, from any place to any other: local paths, buckets, contents.
 
 ` + plan.Rules + `
-- as SRC reads standard input, - as DST writes to standard output.
-` + actionHelp + `
+
+A single - as SRC reads standard input, as DST it writes to standard output; what comes
+through a pipe is no job, but it arrives whole or not at all.
+
+` + jobHelp + `
 
 Exit status: 0 all is copied (or there already), 1 something is not, 2 wrong usage.`,
 		Example: `  sd cp report.pdf s3://backup/docs/

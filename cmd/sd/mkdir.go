@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"sd/actions/steps"
+	"sd/actions/stores"
+	"sd/sdpath"
 )
 
 func (a *app) mkdirCommand() *cobra.Command {
@@ -29,6 +32,11 @@ Exit status: 0 all are made, 1 one is not, 2 wrong usage.`,
 				if err != nil {
 					return err
 				}
+				for _, s := range sources {
+					if uri, err := sdpath.Parse(s.URI); err == nil && isContent(uri) {
+						return fmt.Errorf("%s: %w", s.URI, stores.ErrReadOnly)
+					}
+				}
 				spec := steps.Spec{Action: steps.Mkdir, Sources: sources, Who: p.who()}
 				spec.Options.Parents = parents
 				return a.act(ctx, p, spec, f)
@@ -38,4 +46,10 @@ Exit status: 0 all are made, 1 one is not, 2 wrong usage.`,
 	cmd.Flags().BoolVarP(&parents, "parents", "p", false, "make the folders above as well, and do not mind what is there")
 	f.add(cmd)
 	return cmd
+}
+
+// isContent tells whether a path names a content.
+func isContent(p sdpath.Path) bool {
+	_, is := p.(sdpath.Content)
+	return is
 }

@@ -18,7 +18,7 @@ func (a *app) mvCommand() *cobra.Command {
 rename. Else each file is copied, and removed where it was once the copy is safe: on the
 disk, or confirmed by its service. What could not be copied stays where it was.
 
-` + plan.Rules + actionHelp + `
+` + plan.Rules + "\n\n" + jobHelp + `
 
 Exit status: 0 all is moved, 1 something is not, 2 wrong usage.`,
 		Example: `  sd mv draft.txt final.txt

@@ -25,6 +25,11 @@ func (s *server) handle(ctx context.Context, req request, tell func(answer)) ans
 			return answer{Error: err.Error()}
 		}
 		return answer{}
+	case "settle":
+		if err := s.fs.Settle(ctx, req.Volume, string(req.Name)); err != nil {
+			return answer{Error: err.Error()}
+		}
+		return answer{}
 	case "jobs":
 		s.acting.look()
 		return answer{}

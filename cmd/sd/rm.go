@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sd/actions/plan"
 	"sd/actions/steps"
 )
 
@@ -16,14 +17,13 @@ func (a *app) rmCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm PATH...",
 		Short: "remove files and folders, to the trash",
-		Long: `Removes files, and with -r folders with all that is in them. They go to a trash, and
-'sd job undo N' brings them back: local files to the desktop's own trash of their disk, objects
-below .sd-trash/ in their volume; where the bucket keeps versions they only get a mark. With
---permanent they are gone for good, which is asked before.
+		Long: `Removes files, and with -r folders with all that is in them.
 
-Globs mean what they mean to a shell, also in volumes: quote them ('s3://b/2024/*.jpg').
-The root of a file system or of a volume is never removed; 's3://b/*' is what is in it.
+` + plan.RemoveRules + `
+
 A file that was changed since it was looked at stays, and is told.
+
+` + jobHelp + `
 
 Exit status: 0 all is removed, 1 something is not, 2 wrong usage.`,
 		Example: `  sd rm draft.txt
