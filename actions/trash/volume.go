@@ -1,9 +1,11 @@
 package trash
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 
@@ -126,8 +128,14 @@ func restoreObject(ctx context.Context, v *stores.Volume, where, name string) (s
 	if serr != nil {
 		return stores.Entry{}, serr
 	}
-	if err != nil && !alike(&now, &in) { // else it is what an earlier try has brought back
-		return stores.Entry{}, taken(v.URI(name).String())
+	if err != nil { // it may be what an earlier try has brought back
+		same, err := alike(ctx, v, &now, &in)
+		if err != nil {
+			return stores.Entry{}, err
+		}
+		if !same {
+			return stores.Entry{}, taken(v.URI(name).String())
+		}
 	}
 	if err := drop(ctx, v, where); err != nil {
 		return stores.Entry{}, err
@@ -135,22 +143,52 @@ func restoreObject(ctx context.Context, v *stores.Volume, where, name string) (s
 	return now, nil
 }
 
-// alike tells whether one object is a copy of the other.
-func alike(a, b *stores.Entry) bool {
+// alike tells whether one object is a copy of the other. Where nothing that the store tells
+// decides it, both are read.
+func alike(ctx context.Context, v *stores.Volume, a, b *stores.Entry) (bool, error) {
 	if a.Size != b.Size || a.TimeKnown != b.TimeKnown || a.TimeKnown && !a.ModTime.Equal(b.ModTime) {
-		return false
+		return false, nil
 	}
 	if a.Proven && b.Proven {
-		return a.Sum == b.Sum
+		return a.Sum == b.Sum, nil
 	}
 	for _, x := range a.Sums {
 		for _, y := range b.Sums {
-			if x.Algorithm == y.Algorithm {
-				return x.Hex == y.Hex
+			if x.Algorithm == y.Algorithm && x.Algorithm != "etag-multipart" { // which depends on the parts
+				return x.Hex == y.Hex, nil
 			}
 		}
 	}
-	return a.Version == b.Version
+	x, _, err := v.Backend().Get(ctx, a.Name, a.Version, 0, -1)
+	if err != nil {
+		return false, err
+	}
+	defer x.Close()
+	y, _, err := v.Backend().Get(ctx, b.Name, b.Version, 0, -1)
+	if err != nil {
+		return false, err
+	}
+	defer y.Close()
+	return sameBytes(x, y, a.Size)
+}
+
+// sameBytes compares the n bytes of each.
+func sameBytes(a, b io.Reader, n int64) (bool, error) {
+	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
+	for n > 0 {
+		k := min(n, int64(len(x)))
+		if _, err := io.ReadFull(a, x[:k]); err != nil {
+			return false, err
+		}
+		if _, err := io.ReadFull(b, y[:k]); err != nil {
+			return false, err
+		}
+		if !bytes.Equal(x[:k], y[:k]) {
+			return false, nil
+		}
+		n -= k
+	}
+	return true, nil
 }
 
 func undelete(ctx context.Context, v *stores.Volume, name, version string) (stores.Entry, error) {
@@ -163,6 +201,9 @@ func undelete(ctx context.Context, v *stores.Volume, name, version string) (stor
 	case errors.Is(err, fs.ErrNotExist):
 		return stores.Entry{}, absent(v.URI(name).String())
 	case errors.Is(err, backends.ErrChanged):
+		if _, serr := v.Stat(ctx, name); errors.Is(serr, fs.ErrNotExist) {
+			return stores.Entry{}, pathError(v, "restore", name, fmt.Errorf("%w: a later file of its name was removed too", err))
+		}
 		return stores.Entry{}, taken(v.URI(name).String())
 	case err != nil:
 		return stores.Entry{}, err
