@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
@@ -18,8 +19,10 @@ type copier struct {
 	links   links
 	names   *names // of what goes to the target, where two could be alike
 	metas   []meta // folders that get their attributes when all is in them
+	markers []marker
 	emptied []steps.Ref
-	need    int64 // bytes that are written to the target
+	shared  map[string]bool // names that several sources have
+	need    int64           // bytes that are written to the target
 	dev     uint64
 	mount   string
 }
@@ -29,7 +32,7 @@ func (p *planner) copy(ctx context.Context) error {
 	if len(p.spec.Sources) == 0 || p.spec.Target.URI == "" {
 		return errors.New("name what to copy and where to")
 	}
-	c := &copier{planner: p}
+	c := &copier{planner: p, shared: sharedNames(p.spec.Sources)}
 	several := len(p.spec.Sources) > 1
 	var first *root
 	begin := func() error {
@@ -82,6 +85,20 @@ func (p *planner) copy(ctx context.Context) error {
 		}
 	}
 	return c.end(ctx)
+}
+
+// sharedNames are the names that more than one source would have in a folder.
+func sharedNames(list []steps.Source) map[string]bool {
+	shared, seen := map[string]bool{}, map[string]bool{}
+	for _, s := range list {
+		base := path.Base(s.URI)
+		if s.Slash {
+			base = ""
+		}
+		shared[base] = seen[base]
+		seen[base] = true
+	}
+	return shared
 }
 
 // root plans one of the sources.
@@ -156,6 +173,9 @@ func (c *copier) linked(x, y *stores.Entry, name string) bool {
 // folders that a move has emptied.
 func (c *copier) end(ctx context.Context) error {
 	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	if err := c.addMarkers(); err != nil {
 		return err
 	}
 	if err := c.addMetas(); err != nil {

@@ -40,6 +40,27 @@ func (c *copier) addMetas() error {
 	return nil
 }
 
+// marker is a folder of a volume in which nothing is, so that it has to be made.
+type marker struct {
+	from  stores.Store
+	entry stores.Entry
+	name  string
+}
+
+// addMarkers adds the steps that make them, when the folders that they lie in are there.
+func (c *copier) addMarkers() error {
+	for i := range c.markers {
+		m := &c.markers[i]
+		s := c.mkdirStep(c.to.st, m.name, &m.entry)
+		s.Barrier = i == 0
+		if _, err := c.w.Add(s); err != nil {
+			return err
+		}
+	}
+	c.markers = nil
+	return nil
+}
+
 // empties notes a folder that is to go when a move has emptied it. In a volume those go by
 // themselves that are there only because something lies in them.
 func (c *copier) empties(st stores.Store, e *stores.Entry) {

@@ -81,22 +81,26 @@ func (p *planner) makeFolder(ctx context.Context, st stores.Store, name string, 
 		}
 	}
 	planned[key] = true
-	return p.addMkdir(st, name, nil, "")
+	return p.addMkdir(st, name, nil)
 }
 
 // addMkdir adds the step that makes a folder, with the attributes of from, which may be nil.
-func (p *planner) addMkdir(st stores.Store, name string, from *stores.Entry, note string) error {
-	s := steps.Step{Op: steps.OpMkdir, To: p.ref(st, name), Kind: backends.Dir, Note: note}
+func (p *planner) addMkdir(st stores.Store, name string, from *stores.Entry) error {
+	_, err := p.w.Add(p.mkdirStep(st, name, from))
+	return err
+}
+
+func (p *planner) mkdirStep(st stores.Store, name string, from *stores.Entry) steps.Step {
+	s := steps.Step{Op: steps.OpMkdir, To: p.ref(st, name), Kind: backends.Dir}
 	if from != nil && from.HasMode {
 		s.Mode = from.Mode
 	}
 	p.sum.Folders++
-	if _, local := st.(*stores.Local); local {
-		p.load.localFiles++
+	if isLocalStore(st) {
+		p.local(1, 0)
 	}
 	p.request(st, "PUT", 1)
-	_, err := p.w.Add(s)
-	return err
+	return s
 }
 
 // folderThere tells whether a folder is there; something else of that name is an error.

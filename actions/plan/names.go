@@ -12,15 +12,25 @@ import (
 type names struct {
 	fold bool // names that differ in case alone are one
 	seed maphash.Seed
-	set  map[uint64]bool // whether it is a folder
+	set  map[uint64]taker
 }
+
+// taker is what has taken a name.
+type taker uint8
+
+const (
+	file taker = iota
+	someFolder
+	wholeFolder // that is renamed with all in it, so that nothing else can go there
+)
 
 func newNames(fold bool) *names {
-	return &names{fold: fold, seed: maphash.MakeSeed(), set: map[uint64]bool{}}
+	return &names{fold: fold, seed: maphash.MakeSeed(), set: map[uint64]taker{}}
 }
 
-// take notes a name, and tells whether it was free, or both are folders. On nil all are free.
-func (n *names) take(name string, folder bool) bool {
+// take notes a name, and tells whether it was free, or what is in two folders can go into one. On
+// nil all are free.
+func (n *names) take(name string, by taker) bool {
 	if n == nil {
 		return true
 	}
@@ -30,9 +40,9 @@ func (n *names) take(name string, folder bool) bool {
 	key := maphash.String(n.seed, name)
 	old, taken := n.set[key]
 	if taken {
-		return old && folder
+		return old == someFolder && by == someFolder
 	}
-	n.set[key] = folder
+	n.set[key] = by
 	return true
 }
 

@@ -13,12 +13,12 @@ import (
 // place decides about a job and writes its steps.
 func (c *copier) place(ctx context.Context, j *job) error {
 	if j.mkdir {
-		return c.addMkdir(c.to.st, j.to, &j.entry, "")
+		return c.addMkdir(c.to.st, j.to, &j.entry)
 	}
 	if !c.named(j.from, &j.entry, j.to) || !c.readable(j.from, &j.entry) {
 		return nil
 	}
-	if !c.names.take(j.to, false) {
+	if !c.names.take(j.to, file) {
 		c.conflict(uri(j.from, j.entry.Name), uri(c.to.st, j.to), c.names.why())
 		return nil
 	}

@@ -109,7 +109,7 @@ func (r *remover) covered(x root) bool {
 			return true
 		}
 	}
-	return !r.names.take(key, false)
+	return !r.names.take(key, file)
 }
 
 // wholeFolder plans a local folder that goes to the trash as it is. It is walked to tell what is

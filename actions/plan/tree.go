@@ -46,10 +46,12 @@ func (c *copier) tree(ctx context.Context, r root, name string) error {
 		return nil
 	}
 	t.whole = c.moving() && c.filter == nil && !c.isStoreRoot(r)
-	if t.whole && missing && c.renames(r.st, &r.entry) {
-		if c.names.take(name, true) {
-			return c.addRename(ctx, job{from: r.st, entry: r.entry, to: name})
-		}
+	if t.whole && missing && !c.shared[r.base] && c.renames(r.st, &r.entry) && c.names.take(name, wholeFolder) {
+		return c.addRename(ctx, job{from: r.st, entry: r.entry, to: name})
+	}
+	if !c.names.take(name, someFolder) {
+		c.conflict(uri(r.st, r.entry.Name), uri(c.to.st, name), c.names.why())
+		return nil
 	}
 	t.open = append(t.open, folder{
 		entry: r.entry, name: name, there: there != nil || c.to.isRoot && name == c.to.name, taken: !c.filter.Chooses(),
@@ -66,7 +68,8 @@ func (c *copier) tree(ctx context.Context, r root, name string) error {
 	if err := compare.Follow(ctx, from, to, func(rel string, x, y *stores.Entry) error { return t.visit(ctx, rel, x, y) }); err != nil {
 		return err
 	}
-	return t.leave(ctx, "", true)
+	t.leave("", true)
+	return nil
 }
 
 // state tells what is at the target of a folder: the entry where one was asked for, and whether
@@ -103,9 +106,7 @@ func (t *treeWalk) visit(ctx context.Context, rel string, x, y *stores.Entry) er
 	if t.blocked != "" && strings.HasPrefix(rel, t.blocked) {
 		return nil
 	}
-	if err := t.leave(ctx, rel, false); err != nil {
-		return err
-	}
+	t.leave(rel, false)
 	name := t.to.st.Join(t.dir, rel)
 	if x.Kind != stores.Dir {
 		return t.file(ctx, x, y, name)
@@ -115,8 +116,8 @@ func (t *treeWalk) visit(ctx context.Context, rel string, x, y *stores.Entry) er
 		t.blocked = rel + "/"
 		return nil
 	}
-	if !t.names.take(name, true) {
-		t.conflict(uri(t.from, x.Name), uri(t.to.st, name), "a file of another source has the same name")
+	if !t.names.take(name, someFolder) {
+		t.conflict(uri(t.from, x.Name), uri(t.to.st, name), t.names.why())
 		t.blocked = rel + "/"
 		return nil
 	}
@@ -124,7 +125,7 @@ func (t *treeWalk) visit(ctx context.Context, rel string, x, y *stores.Entry) er
 		t.blocked = rel + "/"
 		return nil
 	}
-	if t.whole && y == nil && t.renames(t.from, x) {
+	if t.whole && y == nil && t.names == nil && t.renames(t.from, x) {
 		if err := t.make(ctx, true); err != nil {
 			return err
 		}
@@ -157,25 +158,30 @@ func (t *treeWalk) file(ctx context.Context, x, y *stores.Entry, name string) er
 
 // leave closes the folders that rel does not lie in; all of them with all. In a volume one in
 // which nothing is gets a marker, so that it is there.
-func (t *treeWalk) leave(ctx context.Context, rel string, all bool) error {
+func (t *treeWalk) leave(rel string, all bool) {
 	for n := len(t.open); n > 0; n-- {
 		last := &t.open[n-1]
 		if !all && (last.rel == "" || strings.HasPrefix(rel, last.rel) && len(rel) > len(last.rel) && rel[len(last.rel)] == '/') {
-			return nil
+			return
 		}
 		if t.to.vol != nil && last.taken && !last.filled && !last.there && last.name != "" {
-			if _, ok := t.to.vol.Backend().(backends.DirMaker); ok {
-				if err := t.add(ctx, job{mkdir: true, from: t.from, entry: last.entry, to: last.name}); err != nil {
-					return err
-				}
-			}
-			for i := range t.open[:n] {
-				t.open[i].filled = true
-			}
+			t.mark(t.open[:n])
 		}
 		t.open = t.open[:n-1]
 	}
-	return nil
+}
+
+// mark notes that the last of some folders, each of which lies in the one before, needs a marker.
+func (t *treeWalk) mark(open []folder) {
+	if _, ok := t.to.vol.Backend().(backends.DirMaker); !ok {
+		return
+	}
+	for i := range open {
+		if f := &open[i]; !f.filled && !f.there && f.name != "" {
+			f.filled = true
+			t.markers = append(t.markers, marker{t.from, f.entry, f.name})
+		}
+	}
 }
 
 // make plans the open folders that are missing, now that something is to go into them, or if
