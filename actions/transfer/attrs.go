@@ -102,6 +102,3 @@ func (task *Task) described(is *backends.Entry) stores.Entry {
 	}
 	return told
 }
-
-// usual is the mode of a file of which nobody told one.
-const usual = 0o644

@@ -23,7 +23,7 @@ func (t *Transfers) download(ctx context.Context, task *Task, from *stores.Volum
 		return Result{}, err
 	}
 	if task.Source.Kind == stores.Symlink && task.Source.Link != "" {
-		return t.arriveLink(ctx, task, &task.Source, 0)
+		return t.downloadLink(ctx, task, &task.Source, 0)
 	}
 	if task.Source.Size <= partUnit {
 		return t.downloadWhole(ctx, task, from)
@@ -77,7 +77,7 @@ func (t *Transfers) downloadWhole(ctx context.Context, task *Task, from *stores.
 		if is.Link == "" {
 			is.Link = string(buf.b)
 		}
-		return t.arriveLink(ctx, task, &is, is.Size)
+		return t.downloadLink(ctx, task, &is, is.Size)
 	}
 	e, lost, err := t.arriveBytes(ctx, task, buf.b, &is)
 	if err != nil {
@@ -85,6 +85,16 @@ func (t *Transfers) downloadWhole(ctx context.Context, task *Task, from *stores.
 	}
 	task.progress(is.Size)
 	return Result{Entry: e, Method: steps.Download, Sum: sum, Known: is.Size > 0, Through: is.Size, Lost: lost}, nil
+}
+
+// downloadLink makes a local link of an object that is one.
+func (t *Transfers) downloadLink(ctx context.Context, task *Task, e *stores.Entry, through int64) (Result, error) {
+	at, lost, err := t.link(ctx, task, e)
+	if err != nil {
+		return Result{}, err
+	}
+	task.progress(e.Size)
+	return Result{Entry: at, Method: steps.Download, Through: through, Lost: lost}, nil
 }
 
 // piece is how much of a part is read and written at one go: more than the transport's buffer,
@@ -98,7 +108,7 @@ type receiving struct {
 	task *Task
 	from *stores.Volume
 	kept *keeper
-	to   *arrival
+	to   *arrival // left or installed when run has ended
 	sums *identity.Assembly
 
 	mu      sync.Mutex
@@ -110,38 +120,48 @@ type receiving struct {
 // object is known to have another, nothing gets the target's name.
 func (t *Transfers) downloadParts(ctx context.Context, task *Task, from *stores.Volume) (Result, error) {
 	part := partOf(task.Source.Size, 0, 0)
+	if task.Source.Size < resumable { // it is there sooner than it could be gone on with
+		all := *task
+		all.Save, task = nil, &all
+	}
 	d := &receiving{
 		t: t, task: task, from: from, kept: recall(task, part),
 		sums: identity.NewAssembly(task.Source.Size, part),
 	}
-	if err := d.open(); err != nil {
-		return Result{}, err
-	}
-	r, err := d.run(ctx)
-	switch {
-	case err == nil:
-	case task.lasting(ctx, err):
-		d.to.keep()
-		d.kept.leave()
-	default:
-		d.to.discard()
-		d.kept.forget()
-	}
+	var r Result
+	err := t.arrive(task, func(a *arrival) (err error) {
+		d.to = a
+		if err := d.open(); err != nil {
+			return err
+		}
+		r, err = d.run(ctx)
+		switch {
+		case err == nil:
+		case task.lasting(ctx, err):
+			d.kept.leave()
+			a.leave(true)
+		default:
+			a.leave(false)
+			d.kept.forget()
+		}
+		return err
+	})
 	return r, err
 }
 
-// open finds the hidden file, or makes it.
-func (d *receiving) open() (err error) {
+// open finds the file of an earlier try, or makes it. What was written is believed until the
+// next start of the system, for it was not synced.
+func (d *receiving) open() error {
+	st, size := &d.kept.state, d.task.Source.Size
 	boot := bootID()
-	again := boot != "" && d.kept.state.Boot == boot && len(d.kept.state.Written) > 0
-	fresh := false
-	if d.to, fresh, err = d.task.arrive(again, d.task.Source.Size); err != nil {
+	if boot != "" && st.Boot == boot && len(st.Written) > 0 && d.to.resume(size, st.Inode) {
+		return nil
+	}
+	if err := d.to.create(size); err != nil {
 		return err
 	}
-	if fresh {
-		d.kept.reset()
-	}
-	d.kept.state.Boot = boot
+	d.kept.reset()
+	st.Boot, st.Inode = boot, d.to.inode()
 	return nil
 }
 
@@ -202,7 +222,7 @@ func (d *receiving) reread(i int64) error {
 	buf := pieces.Get().(*[piece]byte)
 	defer pieces.Put(buf)
 	s := d.sums.Span(i)
-	if _, err := io.CopyBuffer(d.sums.Part(i), onlyReader{d.to.section(s.Off, s.Len)}, buf[:]); err != nil {
+	if _, err := io.CopyBuffer(d.sums.Part(i), onlyReader{io.NewSectionReader(d.to, s.Off, s.Len)}, buf[:]); err != nil {
 		return err
 	}
 	d.task.progress(s.Len)

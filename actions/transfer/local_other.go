@@ -5,7 +5,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"io"
 	iofs "io/fs"
 	"os"
 	"syscall"
@@ -35,22 +34,17 @@ func (t *Transfers) copyLocal(ctx context.Context, task *Task) (Result, error) {
 		return Result{}, task.onSource(err)
 	}
 	defer f.Close()
-	a, _, err := task.arrive(false, 0)
-	if err != nil {
-		return Result{}, err
-	}
-	_, err = io.Copy(a.file, f.File)
-	if err == nil {
-		err = f.check()
-	}
-	if err != nil {
-		a.discard()
+	a := &arrival{task: task, name: task.partName()}
+	if err := a.copyFrom(ctx, f); err != nil {
 		return Result{}, stores.LocalError("write", to.URI(task.Name).String(), err)
 	}
 	task.progress(f.is.Size)
 	e, lost, err := a.install(ctx, &f.is)
 	return Result{Entry: e, Method: steps.LocalCopy, Through: f.is.Size, Lost: lost}, err
 }
+
+// resumable is the size from which on a file that is half copied is worth going on with.
+const resumable = 64 << 20
 
 // folders is what only Linux needs.
 type folders struct{}

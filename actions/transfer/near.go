@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"io"
 	iofs "io/fs"
 
 	"sd/actions/steps"
@@ -98,18 +97,13 @@ func (t *Transfers) nearFile(ctx context.Context, task *Task, to *stores.Local, 
 		return Result{}, err
 	}
 	defer f.Close()
-	a, _, err := task.arrive(false, 0)
-	if err != nil {
-		return Result{}, err
-	}
-	_, err = io.Copy(a.file, f.File)
-	if err == nil {
-		err = f.check()
-	}
-	if err != nil {
-		a.discard()
-		return Result{}, stores.LocalError("write", task.Name, err)
-	}
-	e, lost, err := a.install(ctx, is)
-	return Result{Entry: e, Method: steps.Clone, Lost: lost}, err
+	r := Result{Method: steps.Clone}
+	err = t.arrive(task, func(a *arrival) error {
+		if err := a.copyFrom(ctx, f); err != nil {
+			return err
+		}
+		r.Entry, r.Lost, err = a.install(ctx, is)
+		return err
+	})
+	return r, err
 }

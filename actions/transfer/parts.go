@@ -80,6 +80,11 @@ func (s *sending) once(ctx context.Context) (e backends.Entry, err error) {
 	if err := s.check(); err != nil {
 		return e, err
 	}
+	// Who finds the upload gone, because this process ended before it could say that it is
+	// committed, must know all the parts.
+	if err := s.kept.change(true, func(*saved) {}); err != nil {
+		return e, err
+	}
 	return up.Commit(ctx, list(s.kept.state.sent()), s.task.cond())
 }
 

@@ -23,7 +23,8 @@ type saved struct {
 	Upload string          `json:",omitempty"` // the id of the upload in parts
 	Sent   []backends.Part `json:",omitempty"` // those that have arrived
 
-	Boot    string  `json:",omitempty"` // what was written but not synced is believed until the next one
+	Boot    string  `json:",omitempty"` // when the hidden file was made
+	Inode   uint64  `json:",omitempty"` // of the hidden file
 	Written []int64 `json:",omitempty"` // parts that are in the hidden file, from 0 on
 
 	// Roots are what is known of parts whose bytes are not here any more.

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !linux
 
 package transfer
 
@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"sd/actions/steps"
 	"sd/actions/stores"
 )
 
@@ -30,63 +29,78 @@ type arrival struct {
 	file *os.File
 }
 
-// arrive opens the hidden file. With again it is one that is there already with all its size,
-// if it is ours to go on with; else it is new, and fresh says so.
-func (task *Task) arrive(again bool, size int64) (a *arrival, fresh bool, err error) {
-	name := task.partName()
-	if again {
-		f, err := os.OpenFile(name, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
-		if err == nil {
-			if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == size {
-				return &arrival{task, name, f}, false, nil
-			}
-			f.Close()
-		}
-	}
+// arrive calls fn with an arrival.
+func (t *Transfers) arrive(task *Task, fn func(a *arrival) error) error {
+	return fn(&arrival{task: task, name: task.partName()})
+}
+
+// create makes the hidden file.
+func (a *arrival) create(size int64) error {
 	create := func() (*os.File, error) {
-		return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
+		return os.OpenFile(a.name, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
 	}
 	f, err := create()
 	if errors.Is(err, iofs.ErrExist) {
-		if err := os.Remove(name); err != nil {
-			return nil, false, stores.LocalError("write", task.Name, err)
+		if err := os.Remove(a.name); err != nil {
+			return stores.LocalError("write", a.task.Name, err)
 		}
 		f, err = create()
 	}
 	if err != nil {
-		return nil, false, stores.LocalError("write", task.Name, err)
+		return stores.LocalError("write", a.task.Name, err)
 	}
-	a = &arrival{task, name, f}
-	if size > 0 {
-		if err := reserve(f, size); err != nil {
-			a.discard()
-			return nil, false, stores.LocalError("write", task.Name, err)
-		}
-	}
-	return a, true, nil
+	a.file = f
+	return nil
 }
 
-// keep closes the hidden file and leaves it for another attempt.
-func (a *arrival) keep() { a.file.Close() }
+// resume knows no file of an earlier try: when the system was started is not known here.
+func (a *arrival) resume(size int64, inode uint64) bool { return false }
 
-// discard closes and removes it.
-func (a *arrival) discard() {
-	a.file.Close()
-	os.Remove(a.name)
+// inode is not known.
+func (a *arrival) inode() uint64 { return 0 }
+
+// writeAt writes all of p.
+func (a *arrival) writeAt(p []byte, off int64) error {
+	_, err := a.file.WriteAt(p, off)
+	return stores.LocalError("write", a.task.Name, err)
+}
+
+// ReadAt reads at most as much as p holds.
+func (a *arrival) ReadAt(p []byte, off int64) (int, error) { return a.file.ReadAt(p, off) }
+
+// copyFrom makes the file of another local one's bytes.
+func (a *arrival) copyFrom(ctx context.Context, f *localFile) error {
+	if err := a.create(f.is.Size); err != nil {
+		return err
+	}
+	_, err := io.Copy(a.file, f.File)
+	if err == nil {
+		err = f.check()
+	}
+	if err != nil {
+		a.leave(false)
+	}
+	return err
 }
 
 // install gives the hidden file the attributes of e and the target's name. On an error it is
-// removed, but where the target is not what it should be nothing else has happened.
+// removed, and nothing else has happened.
 func (a *arrival) install(ctx context.Context, e *stores.Entry) (at stores.Entry, lost []string, err error) {
-	defer a.discard() // its name is gone if all went well
+	defer a.leave(false) // its name is gone if all went well
 	lost = a.task.dress(int(a.file.Fd()), a.name, e)
 	if err := a.task.takeName(ctx, a.name); err != nil {
 		return at, nil, err
 	}
-	if at, err = a.task.To.(*stores.Local).StatFD(int(a.file.Fd()), a.task.Name); err != nil {
-		return at, nil, err
+	at, err = a.task.To.(*stores.Local).StatFD(int(a.file.Fd()), a.task.Name)
+	return at, lost, err
+}
+
+// leave closes the hidden file and removes it, unless another try will want it.
+func (a *arrival) leave(wanted bool) {
+	a.file.Close()
+	if !wanted {
+		os.Remove(a.name)
 	}
-	return at, lost, nil
 }
 
 // takeName gives the hidden file called name the target's name, if that is what the Task says.
@@ -96,7 +110,7 @@ func (task *Task) takeName(ctx context.Context, name string) error {
 	}
 	rename := os.Rename
 	if task.Absent {
-		rename = renameAbsent
+		rename = linkAbsent
 	}
 	return task.onTarget(stores.LocalError("write", task.Name, rename(name, task.Name)))
 }
@@ -142,36 +156,25 @@ func (task *Task) link(ctx context.Context, e *stores.Entry) (at stores.Entry, l
 }
 
 // arriveBytes makes a file of bytes in memory.
-func (t *Transfers) arriveBytes(ctx context.Context, task *Task, data []byte, e *stores.Entry) (stores.Entry, []string, error) {
-	a, _, err := task.arrive(false, 0)
-	if err != nil {
-		return stores.Entry{}, nil, err
-	}
-	if err := a.writeAt(data, 0); err != nil {
-		a.discard()
-		return stores.Entry{}, nil, err
-	}
-	return a.install(ctx, e)
+func (t *Transfers) arriveBytes(ctx context.Context, task *Task, data []byte, e *stores.Entry) (at stores.Entry, lost []string, err error) {
+	err = t.arrive(task, func(a *arrival) error {
+		if err := a.create(int64(len(data))); err != nil {
+			return err
+		}
+		if err := a.writeAt(data, 0); err != nil {
+			a.leave(false)
+			return err
+		}
+		at, lost, err = a.install(ctx, e)
+		return err
+	})
+	return at, lost, err
 }
 
-// arriveLink makes a local link of an object that is one.
-func (t *Transfers) arriveLink(ctx context.Context, task *Task, e *stores.Entry, through int64) (Result, error) {
-	at, lost, err := task.link(ctx, e)
-	if err != nil {
-		return Result{}, err
-	}
-	task.progress(e.Size)
-	return Result{Entry: at, Method: steps.Download, Through: through, Lost: lost}, nil
+// link makes a symbolic link of e's target.
+func (t *Transfers) link(ctx context.Context, task *Task, e *stores.Entry) (stores.Entry, []string, error) {
+	return task.link(ctx, e)
 }
-
-// writeAt writes all of p.
-func (a *arrival) writeAt(p []byte, off int64) error {
-	_, err := a.file.WriteAt(p, off)
-	return stores.LocalError("write", a.task.Name, err)
-}
-
-// section is [off, off+n) of the hidden file.
-func (a *arrival) section(off, n int64) io.Reader { return io.NewSectionReader(a.file, off, n) }
 
 // linkAbsent is a rename that replaces nothing, by a second name for a moment.
 func linkAbsent(from, to string) error {

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !linux
 
 package transfer
 
@@ -62,3 +62,6 @@ func setXattrs(fd int, xattrs map[string][]byte) bool {
 	}
 	return ok
 }
+
+// usual is the mode of a file of which nobody told one.
+const usual = 0o644
