@@ -146,6 +146,6 @@ func (a *app) inConflict(row *actedRow, shown bool) error {
 	if !shown && !a.json {
 		printConflicts(a.errOut, s.ConflictList, s.Conflicts, "conflict")
 	}
-	return fmt.Errorf("%s in the way, so nothing was done: --overwrite never leaves them, and newer, changed or always replaces them",
+	return fmt.Errorf("%s in the way, so nothing was done: say what becomes of such files with --overwrite never, newer, changed or always",
 		plural(s.Conflicts, "file is", "files are"))
 }

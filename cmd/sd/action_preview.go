@@ -121,7 +121,7 @@ func printCounts(w io.Writer, lines []previewLine) {
 // previewFacts are what else there is to know before a plan is agreed to.
 func previewFacts(s *steps.Summary) (facts [][2]string) {
 	add := func(name, text string) { facts = append(facts, [2]string{name, text}) }
-	if s.Total.Files > 0 {
+	if s.Total.Files > 0 && len(s.Requests) > 0 {
 		text := size(s.Through) + " pass through this machine"
 		if s.Saved > 0 {
 			text += ", " + size(s.Saved) + " need not"

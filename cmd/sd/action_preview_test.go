@@ -81,7 +81,7 @@ func TestActionProgress(t *testing.T) {
 	b.show(p)
 	p.Now, p.Files, p.Bytes = began.Add(2*time.Second), 30, 30<<20
 	b.show(p)
-	if got, want := b.text(&p, false), "copying 27 %, 30 of 110 files, 30 MiB of 110 MiB, 10 MiB/s, 10 files/s, 8s left"; got != want {
+	if got, want := b.text(&p, false), "copying 27 %, 10 MiB/s, 8s left, 30 of 110 files, 30 MiB of 110 MiB"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got, want := b.text(&p, true), "paused 27 %, 30 of 110 files, 30 MiB of 110 MiB"; got != want {

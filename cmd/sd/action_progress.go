@@ -14,6 +14,9 @@ import (
 	"sd/library"
 )
 
+// showAfter is how long work lasts before it shows how far it is.
+const showAfter = 300 * time.Millisecond
+
 // rateSpan is over how long the shown rate is taken.
 const rateSpan = 10 * time.Second
 
@@ -21,6 +24,7 @@ const rateSpan = 10 * time.Second
 type actionProgress struct {
 	*progressLine
 	action steps.Action
+	began  time.Time
 
 	mu      sync.Mutex
 	samples []sample // of the last rateSpan
@@ -35,14 +39,14 @@ type sample struct {
 }
 
 func (a *app) newActionProgress(action steps.Action) *actionProgress {
-	b := &actionProgress{progressLine: a.newProgressLine(), action: action}
+	b := &actionProgress{progressLine: a.newProgressLine(), action: action, began: time.Now()}
 	b.last = time.Now() // where lines stay, short work prints none
 	return b
 }
 
 // showPlanning shows how much was looked at.
 func (b *actionProgress) showPlanning(p plan.Progress) {
-	b.set("planning: " + humanize.Comma(p.Files) + " files, " + size(p.Bytes))
+	b.tell("planning: " + humanize.Comma(p.Files) + " files, " + size(p.Bytes))
 }
 
 // show shows p. A store that is waited for is told by a line that stays, where lines do.
@@ -58,14 +62,21 @@ func (b *actionProgress) showState(p actions.Progress, paused bool) {
 		}
 	}
 	b.take(&p)
-	b.set(b.text(&p, paused))
+	b.tell(b.text(&p, paused))
+}
+
+// tell shows text, but nothing of what is done in a moment.
+func (b *actionProgress) tell(text string) {
+	if time.Since(b.began) >= showAfter {
+		b.set(text)
+	}
 }
 
 // showJob shows a job of another process.
 func (b *actionProgress) showJob(j jobs.Job) {
 	var p actions.Progress
 	if !j.Decode(&p) {
-		b.set(printable(j.Title) + ": " + string(j.State))
+		b.tell(printable(j.Title) + ": " + string(j.State))
 		return
 	}
 	b.showState(p, j.State == library.Paused)
@@ -93,6 +104,8 @@ func (b *actionProgress) rate() (files, bytes float64) {
 	return float64(last.files-first.files) / took, float64(last.bytes-first.bytes) / took
 }
 
+// text is the line: what is done, how far that is and how long it still takes come first, for
+// a narrow terminal cuts the end.
 func (b *actionProgress) text(p *actions.Progress, paused bool) string {
 	state := p.Phase
 	switch {
@@ -103,33 +116,36 @@ func (b *actionProgress) text(p *actions.Progress, paused bool) string {
 	case state == "running" || state == "":
 		state = doing(b.action)
 	}
-	if share, ok := actionShare(p); ok {
-		if b.terminal {
-			state += " " + bar(share)
-		}
-		state += " " + percent(share)
-	}
-	words := []string{state, ofTotal(humanize.Comma(p.Files), p.TotalFiles, commas) + " files"}
-	if p.TotalBytes > 0 {
-		words = append(words, ofTotal(size(p.Bytes), p.TotalBytes, size))
-	}
+	var words []string
 	files, bytes := b.rate()
 	if !paused && p.Waiting == "" {
 		if bytes >= 1 {
 			words = append(words, size(int64(bytes))+"/s")
 		}
-		if files >= 1 && p.TotalFiles > 1 {
-			words = append(words, humanize.Comma(int64(files))+" files/s")
-		}
 		if left, ok := actionLeft(p, files, bytes); ok {
 			words = append(words, roughly(left)+" left")
 		}
 	}
+	words = append(words, ofTotal(humanize.Comma(p.Files), p.TotalFiles, commas)+" files")
+	if p.TotalBytes > 0 {
+		words = append(words, ofTotal(size(p.Bytes), p.TotalBytes, size))
+	}
 	if p.Failed > 0 {
 		words = append(words, humanize.Comma(p.Failed)+" failed")
 	}
-	return strings.Join(words, ", ")
+	rest := strings.Join(words, ", ")
+	share, ok := actionShare(p)
+	if !ok {
+		return state + ", " + rest
+	}
+	if room := b.width - len(state) - len(rest) - len("  [] 100 %, "); b.terminal && room >= narrowBar {
+		state += " " + barOf(share, min(room, barWidth))
+	}
+	return state + " " + percent(share) + ", " + rest
 }
+
+// narrowBar is how many columns a bar needs to tell anything.
+const narrowBar = 6
 
 func percent(share float64) string { return humanize.Comma(int64(share*100)) + " %" }
 

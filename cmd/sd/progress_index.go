@@ -102,9 +102,12 @@ func progressShare(p index.Progress) (float64, bool) {
 }
 
 // bar draws a share of the whole.
-func bar(share float64) string {
-	full := int(share*barWidth + 0.5)
-	return "[" + strings.Repeat("#", full) + strings.Repeat("-", barWidth-full) + "]"
+func bar(share float64) string { return barOf(share, barWidth) }
+
+// barOf draws it in so many columns between its brackets.
+func barOf(share float64, width int) string {
+	full := int(share*float64(width) + 0.5)
+	return "[" + strings.Repeat("#", full) + strings.Repeat("-", width-full) + "]"
 }
 
 // roughly is a time for people: 8s, 3m10s, 2h05m.
