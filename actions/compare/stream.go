@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sd/actions/stores"
+	"sd/backends"
 	"sd/sdpath"
 )
 
@@ -239,7 +240,7 @@ func hasChildren(ctx context.Context, st stores.Store, dir string) (bool, error)
 		found = true
 		return fs.SkipAll
 	})
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, backends.ErrNotDir) {
 		return false, nil
 	}
 	return found, err

@@ -24,6 +24,7 @@ func listing(files map[string]string) string {
 // TestWhereSourcesGo states the rules of cp and mv.
 func TestWhereSourcesGo(t *testing.T) {
 	const r = "-r"
+	w := newWorld(t)
 	for _, c := range []struct {
 		name  string
 		files string // "name=text", separated by spaces
@@ -92,7 +93,7 @@ func TestWhereSourcesGo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, action := range []steps.Action{steps.Copy, steps.Move} {
-				w := newWorld(t)
+				w.fresh().TB = t
 				for _, f := range strings.Fields(c.files) {
 					name, text, _ := strings.Cut(f, "=")
 					w.write(name, text)

@@ -12,6 +12,7 @@ import (
 	"sd/actions/compare"
 	"sd/actions/steps"
 	"sd/actions/stores"
+	"sd/backends"
 	"sd/sdpath"
 )
 
@@ -98,7 +99,7 @@ func (p *planner) folderBeside(ctx context.Context, v *stores.Volume, e *stores.
 		there = true
 		return iofs.SkipAll
 	})
-	if err != nil && !errors.Is(err, iofs.ErrNotExist) {
+	if err != nil && !errors.Is(err, iofs.ErrNotExist) && !errors.Is(err, backends.ErrNotDir) {
 		return err
 	}
 	if !there {
