@@ -30,6 +30,7 @@ type duplicateOptions struct {
 	limit             int
 	probable, resolve bool
 	keep              string
+	actionFlags
 }
 
 func (a *app) duplicatesCommand() *cobra.Command {
@@ -42,8 +43,10 @@ same bytes, those first that take most room. Hard links of one file are one copy
 that only may be equal, since they have the same fingerprint or checksum and were not read
 yet, are never counted; --probable lists them instead.
 
-With --resolve it prints which copy would stay and which would go. Nothing is removed: this
-version of sd makes the plan only. The rules for --keep:
+With --resolve it prints which copies stay and which go, and asks; --yes agrees, and without
+it nothing is done where nobody can be asked. What goes is put in the trash, under all its
+names, and 'sd job undo' brings it back; --permanent removes for good. Just before a copy goes
+it is looked at again, and so is the one that stays. The rules for --keep:
 
   oldest, newest   by the file's time of change (the default is oldest)
   shortest-path    the shortest path
@@ -54,6 +57,7 @@ A plan counts only on files that are on their disk as they were identified, alwa
 copy, and heeds 'sd guardian policy': also the default of 2 copies on different devices.`,
 		Example: `  sd duplicates ~/Pictures --min-size 1M
   sd duplicates --resolve --keep in:~/Archive
+  sd duplicates ~/Pictures --resolve --yes
   sd guardian policy set ~/Downloads --copies 1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -61,9 +65,13 @@ copy, and heeds 'sd guardian policy': also the default of 2 copies on different 
 				return usagef("--limit is negative")
 			case opts.probable && opts.resolve:
 				return usagef("give only one of --probable and --resolve: what is not proven is never removed")
-			case cmd.Flags().Changed("keep") && !opts.resolve:
-				return usagef("--keep goes with --resolve")
-			case opts.resolve && !cmd.Flags().Changed("limit"):
+			}
+			for _, flag := range []string{"keep", "preview", "dry-run", "yes", "permanent"} {
+				if cmd.Flags().Changed(flag) && !opts.resolve {
+					return usagef("--%s goes with --resolve", flag)
+				}
+			}
+			if opts.resolve && !cmd.Flags().Changed("limit") {
 				opts.limit = 0
 			}
 			return a.withPlaces(cmd.Context(), func(ctx context.Context, p *places) error {
@@ -75,7 +83,9 @@ copy, and heeds 'sd guardian policy': also the default of 2 copies on different 
 	flags.Var(&opts.minSize, "min-size", "leave out smaller files")
 	flags.IntVar(&opts.limit, "limit", defaultLimit, "show so many groups; 0 is all, which is also the default of --resolve")
 	flags.BoolVar(&opts.probable, "probable", false, "show what may be duplicates")
-	flags.BoolVar(&opts.resolve, "resolve", false, "print what could be removed")
+	flags.BoolVar(&opts.resolve, "resolve", false, "remove copies, once they were shown")
+	opts.add(cmd)
+	opts.addPermanent(cmd)
 	flags.StringVar(&opts.keep, "keep", opts.keep, "which copy stays: oldest, newest, shortest-path, first or in:PATH")
 	return cmd
 }
@@ -98,7 +108,7 @@ func (a *app) duplicates(ctx context.Context, p *places, args []string, opts dup
 	g := guardian.New(p.library, p.resolver)
 	switch {
 	case opts.resolve:
-		return a.planDuplicates(ctx, p, g, q, keep)
+		return a.resolveDuplicates(ctx, p, g, q, keep, opts.actionFlags)
 	case opts.probable:
 		return a.listProbable(ctx, p, g, q)
 	}
