@@ -25,6 +25,7 @@ var ErrPaused = errors.New("paused")
 const (
 	wishEvery   = 200 * time.Millisecond // how often an owner looks for wishes
 	reportEvery = 250 * time.Millisecond // how often it writes progress, at most
+	firstLook   = 5 * time.Millisecond   // how soon one who waits looks again, at first
 	pollEvery   = 50 * time.Millisecond  // how often others look at what the owner does
 	lastWords   = 20 * time.Second       // for a job's end to reach a busy database
 )
@@ -135,13 +136,11 @@ func Next(ctx context.Context, lib *library.Library) (Job, bool, error) {
 	return Job{}, false, nil
 }
 
-// Wait calls each, which may be nil, with the job as it is, now and whenever it looks again
-// some times a second, until the job has ended or nobody is left to go on with it: it is
+// Wait calls each, which may be nil, with the job as it is, now and whenever it looks again,
+// soon at first and then some times a second, until the job has ended or nobody is left to go on with it: it is
 // Paused or Interrupted without an owner. It returns the job as it was seen last.
 func Wait(ctx context.Context, lib *library.Library, id int64, each func(Job)) (Job, error) {
-	tick := time.NewTicker(wishEvery)
-	defer tick.Stop()
-	for {
+	for wait := firstLook; ; wait = min(2*wait, wishEvery) {
 		j, err := Get(ctx, lib, id)
 		if err != nil {
 			return Job{}, err
@@ -155,7 +154,7 @@ func Wait(ctx context.Context, lib *library.Library, id int64, each func(Job)) (
 		select {
 		case <-ctx.Done():
 			return j, ctx.Err()
-		case <-tick.C:
+		case <-time.After(wait):
 		}
 	}
 }
