@@ -52,6 +52,9 @@ func (r *run) copy(ctx context.Context, s *steps.Step, to stores.Store, again bo
 	if err != nil {
 		return steps.Record{}, err
 	}
+	if result.Method == steps.Skip && !again {
+		return steps.Record{State: steps.Skipped, Err: "it was there already", Version: result.Entry.Version}, nil
+	}
 	if _, ok := to.(*stores.Local); ok {
 		r.dirty.add(to, s.To.Name)
 	}
@@ -80,6 +83,11 @@ func (r *run) arrived(ctx context.Context, s *steps.Step, task *transfer.Task) (
 	same, err := r.same(ctx, task, &there)
 	if err != nil {
 		return steps.Record{}, false, err
+	}
+	if !same && r.history.Doubted(s.N) && there.Kind == task.Source.Kind && there.ModTime.Equal(task.Source.ModTime) {
+		// It is ours, and a loss of power took its bytes.
+		task.Absent, task.Over = false, there.Version
+		return steps.Record{}, false, nil
 	}
 	if !same {
 		return steps.Record{}, false, &transfer.ChangedError{Side: transfer.Target, Name: s.To.Name, Was: s.Over, Is: there.Version, Err: errNotOurs}

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	crashRounds = flag.Int("crash.rounds", 3, "how often each pair of stores is cut off by kill -9")
+	crashRounds = flag.Int("crash.rounds", 2, "how often each pair of stores is cut off by kill -9")
 	crashSeed   = flag.Uint64("crash.seed", 0, "where the randomness begins; 0: anywhere")
 )
 
@@ -69,7 +69,7 @@ func newCrash(t *testing.T, from, to string, r *rand.Rand) *crash {
 	}
 	c.w = newWorld(t, c.data, endpoint, "source", "target")
 	c.files = map[string]string{"large": c.text(17<<20 + 1), "empty": ""}
-	for i := range 50 {
+	for i := range 40 {
 		c.files[fmt.Sprintf("dir %d/file %d", i%5, i)] = c.text(c.rand.IntN(40_000))
 	}
 	return c

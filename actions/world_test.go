@@ -42,7 +42,9 @@ func openWorld(ctx context.Context, data, endpoint string) (*world, error) {
 		sdpath.S3: func(_ context.Context, v library.Volume) (backends.Backend, error) {
 			return s3.New(s3.Config{
 				Bucket: v.Identifier, Endpoint: endpoint, Region: testserver.Region, AccessKeyID: testserver.AccessKey,
-				Secret:   func() (string, string, error) { return testserver.SecretKey, "", nil },
+				Secret: func() (string, string, error) { return testserver.SecretKey, "", nil },
+				// What the server heeds is found out once, as the command has it.
+				Remember: filepath.Join(data, "heeds "+v.Identifier),
 				Patience: 2 * time.Second, Stall: time.Second, ProbeEvery: 20 * time.Millisecond,
 			})
 		},
