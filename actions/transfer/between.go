@@ -22,7 +22,7 @@ func (t *Transfers) between(ctx context.Context, task *Task, from, to *stores.Vo
 	if r, ok, err := t.byServer(ctx, task, from, to); ok {
 		return r, err
 	}
-	if task.Source.Size <= partUnit {
+	if task.Source.Size <= t.unit {
 		return t.relayWhole(ctx, task, from, to)
 	}
 	uploader, ok := to.Backend().(backends.Uploader)
@@ -105,7 +105,7 @@ func (t *Transfers) relayWhole(ctx context.Context, task *Task, from, to *stores
 // takes to send it.
 func (t *Transfers) relayParts(ctx context.Context, task *Task, from, to *stores.Volume, uploader backends.Uploader) (Result, error) {
 	limits := uploader.Limits()
-	part := partOf(task.Source.Size, limits.MinPart, int64(limits.MaxParts))
+	part := t.partOf(task.Source.Size, limits.MinPart, int64(limits.MaxParts))
 	sums := identity.NewAssembly(task.Source.Size, part)
 	fetch := func(ctx context.Context, i int64) (*buffer, backends.Entry, error) {
 		span := sums.Span(i)

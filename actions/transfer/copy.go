@@ -18,8 +18,8 @@ const (
 
 // partOf is the size of the parts of a file: the unit, or as many times two of it as it takes to
 // have no more than most of them.
-func partOf(size, smallest, most int64) int64 {
-	part := int64(partUnit)
+func (t *Transfers) partOf(size, smallest, most int64) int64 {
+	part := t.unit
 	for part < smallest {
 		part *= 2
 	}

@@ -25,7 +25,7 @@ func (t *Transfers) download(ctx context.Context, task *Task, from *stores.Volum
 	if task.Source.Kind == stores.Symlink && task.Source.Link != "" {
 		return t.downloadLink(ctx, task, &task.Source, 0)
 	}
-	if task.Source.Size <= partUnit {
+	if task.Source.Size <= t.unit {
 		return t.downloadWhole(ctx, task, from)
 	}
 	return t.downloadParts(ctx, task, from)
@@ -119,7 +119,7 @@ type receiving struct {
 // downloadParts fetches a large object. The sum of its bytes is always computed; where the
 // object is known to have another, nothing gets the target's name.
 func (t *Transfers) downloadParts(ctx context.Context, task *Task, from *stores.Volume) (Result, error) {
-	part := partOf(task.Source.Size, 0, 0)
+	part := t.partOf(task.Source.Size, 0, 0)
 	if task.Source.Size < resumable { // it is there sooner than it could be gone on with
 		all := *task
 		all.Save, task = nil, &all

@@ -181,7 +181,7 @@ func (s *sending) hashRest(ctx context.Context) error {
 // uploadParts sends a large file in parts, straight from the file.
 func (t *Transfers) uploadParts(ctx context.Context, task *Task, f *localFile, to *stores.Volume, uploader backends.Uploader, xattrs map[string][]byte) (Result, error) {
 	limits := uploader.Limits()
-	part := partOf(f.is.Size, limits.MinPart, int64(limits.MaxParts))
+	part := t.partOf(f.is.Size, limits.MinPart, int64(limits.MaxParts))
 	s := &sending{
 		t: t, task: task, to: to, uploader: uploader,
 		meta: task.meta(&f.is, xattrs, proven(&task.Source)),

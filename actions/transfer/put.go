@@ -27,7 +27,7 @@ func (t *Transfers) upload(ctx context.Context, task *Task, from *stores.Local, 
 	var r Result
 	uploader, inParts := to.Backend().(backends.Uploader)
 	switch {
-	case f.is.Size <= partUnit:
+	case f.is.Size <= t.unit:
 		r, err = t.uploadWhole(ctx, task, f, to, xattrs)
 	case inParts:
 		r, err = t.uploadParts(ctx, task, f, to, uploader, xattrs)

@@ -118,11 +118,12 @@ type Transfers struct {
 	buffers *buffers
 	folders folders
 	log     *slog.Logger
+	unit    int64 // partUnit, but in tests
 }
 
 // New returns Transfers that share cfg's limits.
 func New(cfg Config) *Transfers {
-	t := &Transfers{set: cfg.Set, limit: cfg.Limit, buffers: newBuffers(cfg.Buffers), log: cfg.Log}
+	t := &Transfers{set: cfg.Set, limit: cfg.Limit, buffers: newBuffers(cfg.Buffers), log: cfg.Log, unit: partUnit}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}

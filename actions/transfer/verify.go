@@ -36,7 +36,7 @@ func (t *Transfers) Sum(ctx context.Context, st stores.Store, e stores.Entry) (i
 
 // sumOfObject reads an object by ranges, a few at once.
 func (t *Transfers) sumOfObject(ctx context.Context, task *Task, from *stores.Volume) (identity.Sum, error) {
-	sums := identity.NewAssembly(task.Source.Size, partUnit)
+	sums := identity.NewAssembly(task.Source.Size, t.unit)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(partsAtOnce)
 	for i := range sums.Parts() {
