@@ -21,6 +21,9 @@ const maxNews = 50_000
 // finishSteps adds what comes after all names are known: renames, new files, removals, and the
 // attributes of folders.
 func (p *planner) finishSteps(ctx context.Context) error {
+	if err := p.addEmpty(); err != nil {
+		return err
+	}
 	late := 0
 	for i := range p.news {
 		n := &p.news[i]

@@ -3,9 +3,12 @@ package syncs
 import (
 	"errors"
 	iofs "io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
+	"sd/actions/compare"
 	"sd/actions/steps"
 	"sd/actions/stores"
 	"sd/backends"
@@ -111,10 +114,30 @@ func (p *planner) left(f *frame, i int) error {
 	if p.filter.Chooses() || !p.holdsEmpty(i) {
 		return nil
 	}
+	if p.sides[i].flat { // names that are escaped come last: perhaps one of them lies in it
+		if p.empty[i] == nil {
+			p.empty[i] = map[string]frame{}
+		}
+		p.empty[i][f.rel] = *f
+		return nil
+	}
 	if err := p.ensure(f.rel, i); err != nil {
 		return err
 	}
 	return p.mkdir(f, i)
+}
+
+// addEmpty makes the folders of volumes in which nothing is.
+func (p *planner) addEmpty() error {
+	for i := range p.empty {
+		for _, rel := range slices.Sorted(maps.Keys(p.empty[i])) {
+			f := p.empty[i][rel]
+			if err := p.mkdir(&f, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // holdsEmpty tells whether a side can have a folder with nothing in it.
@@ -153,6 +176,14 @@ func (p *planner) count(rel string, i int) {
 	f := p.top()
 	if f.rel == parentOf(rel) {
 		f.live[i]++
+	}
+	if len(p.empty[i]) > 0 && compare.Odd(rel) {
+		for dir := parentOf(rel); dir != ""; dir = parentOf(dir) {
+			if f, ok := p.empty[i][dir]; ok {
+				p.steps[f.made[i]] = always
+				delete(p.empty[i], dir)
+			}
+		}
 	}
 }
 

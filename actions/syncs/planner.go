@@ -90,6 +90,7 @@ type planner struct {
 	news   []newcomer
 	metas  []row // folders whose attributes are to be set at the end
 	open   []opened
+	empty  [2]map[string]frame
 	fence  bool // the next step begins when all before it have ended
 
 	mu    sync.Mutex

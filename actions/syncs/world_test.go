@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
 	iofs "io/fs"
 	"os"
@@ -275,7 +276,7 @@ func (p prefix) rename(w *world, old, new string) {
 
 func (p prefix) mkdir(w *world, name string) {
 	w.Helper()
-	if err := w.store.Mkdir(context.Background(), p.at(name)); !errors.Is(err, iofs.ErrExist) {
+	if err := (bucket{DirMaker: w.store}).Mkdir(context.Background(), p.at(name)); !errors.Is(err, iofs.ErrExist) {
 		w.must(err)
 	}
 }
@@ -323,3 +324,8 @@ func (w *world) lastJob() jobs.Job {
 	w.must(err)
 	return list[0]
 }
+
+var (
+	modelSeeds  = flag.Int("model.seeds", 6, "how many lives of a pair the model tests try")
+	modelRounds = flag.Int("model.rounds", 12, "rounds in each")
+)
