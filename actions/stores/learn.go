@@ -3,6 +3,7 @@ package stores
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 
@@ -117,6 +118,10 @@ func (e *Entry) meta() *backends.Meta {
 	if e.Meta != nil {
 		m = *e.Meta
 	}
+	if e.Kind == Dir { // of a local one, which has more than a mount can show
+		m.Xattrs = maps.Clone(m.Xattrs)
+		maps.DeleteFunc(m.Xattrs, func(name string, _ []byte) bool { return !strings.HasPrefix(name, "user.") })
+	}
 	if e.TimeKnown {
 		m.ModTime = e.ModTime
 	}
@@ -141,7 +146,7 @@ func (e *Entry) meta() *backends.Meta {
 
 // backend is e as package backends has it.
 func (e *Entry) backend(m *backends.Meta) *backends.Entry {
-	return &backends.Entry{Name: e.Name, Kind: e.Kind, Size: e.Size, ModTime: e.ModTime, Version: e.Version, Sums: e.Sums, Meta: m}
+	return &backends.Entry{Name: e.Name, Kind: e.Kind, Size: e.Size, ModTime: e.ModTime, Version: e.Version, Sums: e.Sums, Class: e.Class, Meta: m}
 }
 
 // Gone tells that this process has removed a file, or a folder with all that was in it.

@@ -73,7 +73,7 @@ func (l *Local) table() (*resolver.Locals, error) {
 	return l.mounts, nil
 }
 
-// Stat is lstat.
+// Stat is lstat. Of a folder it also reads the extended attributes, into Meta.
 func (l *Local) Stat(_ context.Context, name string) (Entry, error) {
 	var st unix.Stat_t
 	if err := uninterrupted(func() error { return unix.Lstat(name, &st) }); err != nil {
@@ -81,10 +81,15 @@ func (l *Local) Stat(_ context.Context, name string) (Entry, error) {
 	}
 	e := Entry{Name: name}
 	e.describe(&st)
-	if e.Kind == Symlink {
+	switch e.Kind {
+	case Symlink:
 		var err error
 		if e.Link, err = readLink(unix.AT_FDCWD, name); err != nil {
 			return Entry{}, LocalError("readlink", name, err)
+		}
+	case Dir:
+		if xattrs := folderXattrs(name); len(xattrs) > 0 {
+			e.Meta = &backends.Meta{Xattrs: xattrs}
 		}
 	}
 	return e, nil
@@ -213,7 +218,7 @@ func (l *Local) Rmdir(_ context.Context, name string) error {
 	return LocalError("rmdir", name, uninterrupted(func() error { return unix.Rmdir(name) }))
 }
 
-// SetMeta sets owner, mode and then times.
+// SetMeta sets owner, extended attributes, mode and then times.
 func (l *Local) SetMeta(_ context.Context, name string, e *Entry) error {
 	fd := -1
 	if err := uninterrupted(func() (err error) {
@@ -231,7 +236,10 @@ func (l *Local) SetMeta(_ context.Context, name string, e *Entry) error {
 	if e.HasOwner && (now.Uid != e.UID || now.Gid != e.GID) {
 		errs = append(errs, LocalError("chown", name, unix.Fchown(fd, int(e.UID), int(e.GID))))
 	}
-	if e.HasMode && uint32(now.Mode)&Permissions != e.Mode&Permissions {
+	if e.Meta != nil && len(e.Meta.Xattrs) > 0 {
+		errs = append(errs, LocalError("set extended attributes of", name, setXattrs(fd, e.Meta.Xattrs)))
+	}
+	if e.HasMode {
 		errs = append(errs, LocalError("chmod", name, unix.Fchmod(fd, e.Mode&Permissions)))
 	}
 	if e.TimeKnown {

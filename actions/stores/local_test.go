@@ -111,6 +111,17 @@ func TestLocalFolders(t *testing.T) {
 	if e, err = local.Stat(t.Context(), name); err != nil || e.Mode != from.Mode || !e.ModTime.Equal(when) {
 		t.Errorf("the folder is %+v, %v", e, err)
 	}
+	if err := unix.Setxattr(name, "user.colour", []byte("blue"), 0); err == nil { // not every file system has them
+		from, err = local.Stat(t.Context(), name)
+		w.must(err)
+		w.must(local.Mkdir(t.Context(), name+"/sub", &from))
+		w.must(local.SetMeta(t.Context(), name+"/sub", &from))
+		sub, err := local.Stat(t.Context(), name+"/sub")
+		if err != nil || sub.Meta == nil || string(sub.Meta.Xattrs["user.colour"]) != "blue" {
+			t.Errorf("the copy of the folder is %+v, %v", sub, err)
+		}
+		w.must(local.Rmdir(t.Context(), name+"/sub"))
+	}
 	w.is(local.Rmdir(t.Context(), name), backends.ErrNotEmpty)
 	w.is(local.Rmdir(t.Context(), name+"/f"), backends.ErrNotDir)
 	w.is(local.Remove(t.Context(), name, ""), backends.ErrIsDir)

@@ -71,7 +71,7 @@ type Entry struct {
 
 	// What only objects have.
 	Sums  []backends.Sum
-	Meta  *backends.Meta // what the object carries; nil while that is not known
+	Meta  *backends.Meta // what the object carries; nil while that is not known. A local folder has its Xattrs here
 	Class string         // the storage class, where the service tells one that is not the usual: "GLACIER"
 	Bare  bool           // a folder that is there only because something lies in it
 

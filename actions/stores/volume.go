@@ -116,7 +116,7 @@ func (v *Volume) ask(ctx context.Context, e *Entry) error {
 // Entry describes what the backend tells of the object with the whole name in e.
 func (v *Volume) Entry(is *backends.Entry) Entry {
 	e := Entry{
-		Name: is.Name, Kind: is.Kind, Size: is.Size, ModTime: is.ModTime, Version: is.Version, Sums: is.Sums,
+		Name: is.Name, Kind: is.Kind, Size: is.Size, ModTime: is.ModTime, Version: is.Version, Sums: is.Sums, Class: is.Class,
 	}
 	if is.Kind == Dir {
 		e.Version, e.Size, e.Bare = "", 0, is.ModTime.IsZero()
