@@ -118,12 +118,13 @@ func (a *app) sayNothingToDo(row *actedRow) {
 	fmt.Fprintln(a.out, text)
 }
 
-// deniedError is for files that were left out of a plan because they may not be touched.
+// deniedError is for files that were left out of a plan: they may not be touched, or the target
+// cannot have their names.
 func deniedError(s *steps.Summary) error {
 	if s.Denied == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s left out, for which a permission is missing", plural(s.Denied, "file was", "files were"))
+	return fmt.Errorf("%s left out of it: see what was refused above", plural(s.Denied, "file was", "files were"))
 }
 
 // refused puts the failure of a plan in words; what stands in the way is listed.

@@ -46,6 +46,9 @@ func (a *app) agreed(ctx context.Context, f actionFlags, questions []string) (bo
 	text := strings.Join(questions, ", ")
 	if !a.asksOnTerminal() {
 		if f.preview {
+			if !a.json {
+				fmt.Fprintln(a.errOut, "nothing was done: --yes does it")
+			}
 			return false, nil
 		}
 		return false, fmt.Errorf("%s, and nobody is there to agree: nothing was done; --yes agrees, --preview shows all", text)

@@ -66,7 +66,11 @@ func previewLines(spec *steps.Spec, s *steps.Summary) (lines []previewLine) {
 		}
 	}
 	for _, m := range methodTexts {
-		add(s.Methods[m.method.String()], m.text)
+		text := m.text
+		if spec.Action == steps.Undo && m.method == steps.Rename {
+			text = "put back"
+		}
+		add(s.Methods[m.method.String()], text)
 	}
 	if s.Folders > 0 {
 		lines = append(lines, previewLine{files: s.Folders, thing: "folder", bytes: -1, what: "made"})

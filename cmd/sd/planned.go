@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	iofs "io/fs"
 
 	"sd/actions"
@@ -47,9 +46,6 @@ func (a *app) actPlanned(ctx context.Context, p *places, spec steps.Spec, f acti
 	f.preview = true // the plan was shown, and nobody has chosen these files one by one
 	yes, err := a.agreed(ctx, f, questions(&row.Spec, &row.Plan))
 	if err != nil || !yes {
-		if err == nil && !f.dryRun && !a.asksOnTerminal() {
-			fmt.Fprintln(a.errOut, "nothing was done: --yes does it")
-		}
 		return row, err
 	}
 	job, err := draft.Commit(ctx, p.mountRunsJobs(ctx))
