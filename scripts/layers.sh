@@ -44,7 +44,6 @@ test_rules='
 fs                     library backends/* internal/*
 library/catalog        library
 guardian               backends/* internal/*
-actions/syncs          actions actions/* library library/catalog resolver backends/* internal/*
 actions/*              actions actions/* jobs library library/catalog resolver backends/* internal/*
 actions                backends/* internal/*
 index                  backends/* internal/*
