@@ -32,5 +32,6 @@ func (r *run) restore(ctx context.Context, s *steps.Step, to stores.Store, again
 	if err != nil {
 		return steps.Record{}, err
 	}
+	r.e.set.Learned(to, &e)
 	return steps.Record{State: steps.Done, Method: steps.Rename, Version: e.Version}, nil
 }
