@@ -14,8 +14,19 @@ func NameFirst(t *Transfers, dir string) error {
 	return nil
 }
 
-// ReadAndWrite keeps Transfers from having the kernel copy files below dir.
-func ReadAndWrite(t *Transfers, dir string, dev uint64) error {
+// NoClones keeps Transfers from sharing blocks of files on the device dev with copies in dir.
+func NoClones(t *Transfers, dir string, dev uint64) error {
+	at, err := t.folders.get(dir, "")
+	if err != nil {
+		return err
+	}
+	at.disk.cannot(at.disk.noClone, dev)
+	t.folders.put(at)
+	return nil
+}
+
+// NoRanges keeps them from having the kernel copy such files.
+func NoRanges(t *Transfers, dir string, dev uint64) error {
 	at, err := t.folders.get(dir, "")
 	if err != nil {
 		return err

@@ -235,6 +235,7 @@ type halfway struct {
 	Source string
 	Boot   string
 	Inode  uint64
+	Born   int64 // of the hidden file, nanoseconds; 0 where the file system does not know
 	Done   int64
 }
 
@@ -250,7 +251,7 @@ func (c *localCopy) resume() bool {
 		return false
 	}
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Ino != h.Inode || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size < h.Done {
+	if unix.Fstat(fd, &st) != nil || st.Ino != h.Inode || birth(fd) != h.Born || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size < h.Done {
 		unix.Close(fd)
 		return false
 	}
@@ -264,7 +265,7 @@ func (c *localCopy) save() error {
 	if c.task.Save == nil || c.part == "" || c.was.Size < resumable {
 		return nil
 	}
-	text, err := json.Marshal(halfway{true, versionOf(&c.was), bootID(), c.made.Ino, c.done})
+	text, err := json.Marshal(halfway{true, versionOf(&c.was), bootID(), c.made.Ino, birth(c.out), c.done})
 	if err != nil {
 		return err
 	}

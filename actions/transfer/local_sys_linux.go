@@ -73,6 +73,15 @@ func setTimes(fd int, times *[2]unix.Timespec) error {
 	return nil
 }
 
+// birth is when an open file was made: the next file with its inode number was made later.
+func birth(fd int) int64 {
+	var st unix.Statx_t
+	if unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st) != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
+}
+
 // without tells that a file system does not know a call, or not for these files.
 func without(err error) bool {
 	return errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) ||

@@ -87,6 +87,7 @@ func (t *Transfers) renameObject(ctx context.Context, task *Task, v *stores.Volu
 	if err != nil {
 		return Result{}, err
 	}
+	v.Moved(task.Source.Name, &e)
 	return Result{Entry: e, Method: steps.Rename}, nil
 }
 
