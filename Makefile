@@ -13,7 +13,7 @@ VERSION  = $(shell git -c safe.directory='*' describe --tags --always --dirty 2>
 BUILD    = go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := build
-.PHONY: run stop demo build install uninstall test bench bench-s3 bench-index lint fmt clean tools
+.PHONY: run stop demo build install uninstall test bench bench-s3 bench-index bench-actions lint fmt clean tools
 
 run: ## install what is missing, build, mount at /sd (root) or ~/sd
 	@scripts/install-deps.sh go cc fuse
@@ -62,6 +62,11 @@ bench-index: ## the part on the index alone: scans, content ids, search; some te
 	@scripts/install-deps.sh go cc fuse bench-index
 	@scripts/tools.sh test
 	@go run ./scripts/bench -only index $(BENCH)
+
+bench-actions: ## copies and syncs alone, against cp and rclone; some ten minutes, BENCH=-quick is short
+	@scripts/install-deps.sh go cc fuse
+	@scripts/tools.sh test bench
+	@go run ./scripts/bench -only actions $(BENCH)
 
 lint: ## gofmt, go vet (all systems), staticcheck, import layers
 	@scripts/install-deps.sh go cc

@@ -30,8 +30,8 @@ const (
 
 const pageHead = `# Benchmarks
 
-` + "`make bench`" + ` writes this page, ` + "`make bench-s3`" + ` its part on S3 alone, ` + "`make bench-index`" + ` its part on the index; only the remarks
-are written by hand. Figures mean something inside one run on one machine: repeat the run and compare ratios, not figures.
+` + "`make bench`" + ` writes this page, ` + "`make bench-s3`" + ` its part on S3 alone, ` + "`make bench-index`" + ` its part on the index,
+` + "`make bench-actions`" + ` its part on copies and syncs; only the remarks are written by hand. Figures mean something inside one run on one machine: repeat the run and compare ratios, not figures.
 
 To repeat: one of these on an idle machine, as root for passthrough and tmpfs. They install s3fs and bindfs, or b3sum and plocate,
 by the system's package manager and build rclone and the servers, all pinned, into ` + "`.tools/bin`" + `. ` + "`go run ./scripts/bench -h`" + ` lists what
