@@ -21,7 +21,7 @@ var errNotOurs = errors.New("something else is there by now: nothing was overwri
 // task is what package transfer is asked for s.
 func (r *run) task(s *steps.Step) transfer.Task {
 	t := transfer.Task{
-		From: r.stores[s.From.Store], Source: source(s), To: r.stores[s.To.Store], Name: s.To.Name,
+		From: r.stores[s.From.Store], Source: source(s), To: r.stores[s.To.Store], Name: s.To.Name, Root: r.root,
 		Absent: s.Absent, Over: s.Over, Unique: r.unique + strconv.FormatInt(s.N, 10), Saved: r.saved(s.N),
 		Verify: r.header.Spec.Options.Verify,
 	}

@@ -42,6 +42,7 @@ type run struct {
 	transfers *transfer.Transfers
 	control   *jobs.Control
 	unique    string // what the names of temporary files of this job begin with
+	root      string // the local target; "" is none
 	began     time.Time
 
 	work   chan *steps.Step
@@ -100,6 +101,7 @@ func (e *Engine) openRun(ctx context.Context, id int64) (*run, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}
+	r.root = e.rootOf(ctx, &r.header.Spec)
 	r.unique = fmt.Sprintf("%s-%d-", info.ID.String()[:8], id)
 	count := r.header.Summary.Steps
 	r.state = make([]steps.State, count+1)
