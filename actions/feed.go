@@ -193,12 +193,15 @@ func (r *run) drain(ctx context.Context) error {
 func (r *run) await() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.removal {
-		r.parked--
-		r.left(s)
-	}
-	r.removal = nil
-	for r.pending > 0 {
+	for {
+		for _, s := range r.removal { // and what copies that end now let begin
+			r.parked--
+			r.left(s)
+		}
+		r.removal = nil
+		if r.pending == 0 {
+			return
+		}
 		r.changed.Wait()
 	}
 }
