@@ -7,8 +7,11 @@ import (
 )
 
 // tick is more than the steps in which a file system's clock goes: of two changes within one
-// tick the second may leave no trace in a file's times.
-const tick = 20 * time.Millisecond
+// tick the second may leave no trace in a file's times. Some have whole seconds only, or two.
+const (
+	tick       = 20 * time.Millisecond
+	coarseTick = 2 * time.Second
+)
 
 // linked stands for the ctime of a file with several names: it changes whenever one of them
 // comes or goes, without anything having happened to the bytes.
@@ -86,24 +89,10 @@ func SameVersion(was, is string) bool {
 // change might not show in its Version. Who is about to read it waits, looks again, and
 // compares once more when it has read.
 func Unsettled(e *Entry, now time.Time) bool {
+	limit := tick
+	if e.Changed%int64(time.Second) == 0 {
+		limit = coarseTick
+	}
 	age := now.UnixNano() - e.Changed
-	return age < int64(tick) && age > -int64(tick)
-}
-
-// SameFile is SameVersion for a local file that may have been renamed, linked or given another
-// mode or owner since: it does not look at the ctime. False for versions of objects that differ.
-func SameFile(was, is string) bool {
-	if was == is {
-		return true
-	}
-	a, ok := unpackVersion(was)
-	if !ok {
-		return false
-	}
-	b, ok := unpackVersion(is)
-	if !ok {
-		return false
-	}
-	a.ctime, b.ctime = 0, 0
-	return a == b
+	return age < int64(limit) && age > -int64(limit)
 }

@@ -44,13 +44,11 @@ func (c *localCopy) dress() (lost []string) {
 
 // mode sets the permissions; set-id bits only for the owner that they were made for.
 func (c *localCopy) mode(lost []string, owned bool) []string {
-	want := c.was.Mode & 0o7777
-	switch {
-	case c.task.Omit&Mode != 0 && c.part == "":
+	if c.task.Omit&Mode != 0 {
 		return lost // they are those that any new file gets
-	case c.task.Omit&Mode != 0:
-		want &= 0o777
-	case !owned && want&setID != 0:
+	}
+	want := c.was.Mode & 0o7777
+	if !owned && want&setID != 0 {
 		want &^= setID
 		lost = append(lost, LostMode)
 	}
