@@ -138,14 +138,20 @@ func (b *actionProgress) text(p *actions.Progress, paused bool) string {
 	if !ok {
 		return state + ", " + rest
 	}
-	if room := b.width - len(state) - len(rest) - len("  [] 100 %, "); b.terminal && room >= narrowBar {
-		state += " " + barOf(share, min(room, barWidth))
+	if b.terminal {
+		wide := barWidth
+		if b.width < wideTerminal {
+			wide = narrowBar
+		}
+		state += " " + barOf(share, wide)
 	}
 	return state + " " + percent(share) + ", " + rest
 }
 
-// narrowBar is how many columns a bar needs to tell anything.
-const narrowBar = 6
+const (
+	wideTerminal = 110 // columns
+	narrowBar    = 10  // columns of the bar in a narrower one
+)
 
 func percent(share float64) string { return humanize.Comma(int64(share*100)) + " %" }
 

@@ -107,11 +107,7 @@ func (a *app) showActed(ctx context.Context, p *places, row *actedRow, err error
 	}
 	row.State, row.Error = j.State, j.Error
 	if row.Outcome == nil && j.State.Ended() {
-		if audit, e := p.library.JobAudit(ctx, row.Job); e == nil {
-			if o, ok := actions.Decode(audit); ok {
-				row.Outcome = &o
-			}
-		}
+		row.Outcome = p.outcome(ctx, &j)
 	}
 	failure := jobFailure(&j, err, stopped, left)
 	if failure == nil {
@@ -127,6 +123,24 @@ func (a *app) showActed(ctx context.Context, p *places, row *actedRow, err error
 		a.printOutcome(row)
 	}
 	return failure
+}
+
+// outcomeTime is how long the log of a job that has just ended may take to be written.
+const outcomeTime = 5 * time.Second
+
+// outcome is what a job that has ended came to, as its owner writes it into the log right after
+// the end; nil if he does not.
+func (p *places) outcome(ctx context.Context, j *jobs.Job) *actions.Outcome {
+	for deadline := time.Now().Add(outcomeTime); ; time.Sleep(5 * time.Millisecond) {
+		audit, err := p.library.JobAudit(ctx, j.ID)
+		// An earlier run of it may have ended before.
+		if o, ok := actions.Decode(audit); err == nil && ok && audit.State == j.State && !audit.Ended.Before(j.Ended) {
+			return &o
+		}
+		if err != nil || time.Now().After(deadline) {
+			return nil
+		}
+	}
 }
 
 // jobFailure says what is amiss with a job, and what can be done about it; nil: it is done.
