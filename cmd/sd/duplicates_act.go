@@ -10,6 +10,7 @@ import (
 	"sd/actions/stores"
 	"sd/backends"
 	"sd/guardian"
+	"sd/identity"
 )
 
 // discards turns the resolutions of duplicates into steps that remove them.
@@ -36,33 +37,52 @@ func (d *discards) add(ctx context.Context, r *guardian.Resolution) error {
 		return err
 	}
 	near := d.ref(kept, stays.Name)
-	for _, copy := range r.Remove {
-		for i := range copy.Names {
-			st, e, err := d.find(ctx, &copy.Names[i], r.Content.BLAKE3)
-			if errors.Is(err, errNotIdentified) {
-				d.sum.Warn("changed", "files have changed while the plan was made, and stay", d.places.placeURI(copy.Names[i].Place, copy.Names[i].Path))
-				break
+	for i := range r.Remove {
+		names, err := d.names(ctx, &r.Remove[i], r.Content.BLAKE3)
+		if err != nil {
+			return err
+		}
+		for _, s := range names {
+			s.Near, s.NearVersion = &near, stays.Version
+			s.Note = "a copy of " + kept.URI(stays.Name).String()
+			if volumeOf(kept) != nil {
+				d.request("HEAD")
 			}
-			if err == nil {
-				err = d.mayRemove(ctx, st)
-			}
-			if err != nil {
-				return err
-			}
-			op := steps.OpTrash
-			if d.permanent {
-				op = steps.OpRemove
-			}
-			step := d.from(op, st, &e)
-			step.Near, step.NearVersion = &near, stays.Version
-			step.Note = "a copy of " + d.places.placeURI(r.Keep[0].Names[0].Place, r.Keep[0].Names[0].Path)
-			d.count(st, &e, volumeOf(kept) != nil)
-			if _, err := d.w.Add(step); err != nil {
+			if _, err := d.w.Add(s); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// names are the steps that remove a copy, one for each of its names; none if one of them has
+// changed.
+func (d *discards) names(ctx context.Context, copy *guardian.Instance, sum identity.Sum) (list []steps.Step, err error) {
+	op := steps.OpTrash
+	if d.permanent {
+		op = steps.OpRemove
+	}
+	var in []stores.Store
+	for i := range copy.Names {
+		st, e, err := d.find(ctx, &copy.Names[i], sum)
+		if errors.Is(err, errNotIdentified) {
+			d.sum.Warn("changed", "files have changed while the plan was made, and stay", d.places.placeURI(copy.Names[i].Place, copy.Names[i].Path))
+			return nil, nil
+		}
+		if err == nil {
+			err = d.mayRemove(ctx, st)
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d.from(op, st, &e))
+		in = append(in, st)
+	}
+	for i := range list {
+		d.count(in[i], list[i].Size)
+	}
+	return list, nil
 }
 
 // mayRemove refuses a volume that takes no removals, or cannot bring back what was removed.
@@ -89,26 +109,24 @@ func (d *discards) mayRemove(ctx context.Context, st stores.Store) error {
 	return nil
 }
 
-// count adds a removal to what the plan comes to; asks tells that a service is asked for the copy
-// that stays.
-func (d *discards) count(st stores.Store, e *stores.Entry, asks bool) {
-	d.sum.Deletes.Add(e.Size)
+// count adds a removal to what the plan comes to.
+func (d *discards) count(st stores.Store, size int64) {
+	d.sum.Deletes.Add(size)
 	if !d.permanent {
-		d.sum.Trash.Add(e.Size)
+		d.sum.Trash.Add(size)
 	}
-	requests := int64(0)
-	request := func(verb string) {
-		d.sum.Request(verb, 1)
-		requests++
+	d.sum.Seconds += localSeconds
+	if volumeOf(st) == nil {
+		return
 	}
-	if asks {
-		request("HEAD")
+	if !d.permanent && !d.trash[st.Key()] {
+		d.request("COPY")
 	}
-	if volumeOf(st) != nil {
-		if !d.permanent && !d.trash[st.Key()] {
-			request("COPY")
-		}
-		request("DELETE")
-	}
-	d.sum.Seconds += float64(requests)*requestSeconds + localSeconds
+	d.request("DELETE")
+}
+
+// request counts a request to a service.
+func (d *discards) request(verb string) {
+	d.sum.Request(verb, 1)
+	d.sum.Seconds += requestSeconds
 }
