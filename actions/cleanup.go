@@ -19,44 +19,41 @@ const (
 	keepDrafts = 24 * time.Hour
 )
 
-// cleanUp removes what is unfinished of the steps that have begun and not ended. r.mu is held,
-// and nothing runs any more.
+// cleanUp finds out what was done of a canceled job, and removes what is unfinished. r.mu is
+// not held, and nothing runs any more.
 func (r *run) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, cleanTime)
 	defer cancel()
-	r.mu.Unlock()
-	defer r.mu.Lock()
-	reached := r.reached
-	err := r.plan.Each(1, func(s *steps.Step) error {
-		if s.N > reached && !r.history.MayHaveBegun(s.N) {
-			return errEnough
-		}
-		if s.Op != steps.OpCopy || r.state[s.N].Ended() {
+	err := r.findOut(ctx)
+	err = errors.Join(err, r.eachBegun(func(s *steps.Step) error {
+		if s.Op != steps.OpCopy {
 			return nil
 		}
 		if err := r.cleanStep(ctx, s); err != nil {
 			r.e.log.Warn("something unfinished is left behind", "job", r.job, "file", r.e.uri(ctx, r.header.Stores, s.To), "err", err)
 		}
 		return ctx.Err()
-	})
-	if err != nil && !errors.Is(err, errEnough) {
+	}))
+	if err != nil {
 		r.e.log.Warn("a canceled job may have left something behind", "job", r.job, "err", err)
 	}
 }
 
-var errEnough = errors.New("enough")
-
-// clean removes what a canceled job that nobody ran has left, and closes its row of the log.
+// clean cleans up after a canceled job that nobody ran, and closes its row of the log.
 func (e *Engine) clean(ctx context.Context, id int64) error {
-	r, err := e.openRun(ctx, id)
+	job, err := e.lib.Job(ctx, id)
+	if err != nil {
+		return err
+	}
+	r, err := e.openRun(ctx, job)
 	if err == nil {
 		for n := range r.state {
 			r.state[n] = r.history.State(int64(n))
 		}
-		r.mu.Lock()
-		r.cleanUp(ctx)
-		r.mu.Unlock()
-		err = r.close()
+		if r.journal, err = steps.OpenJournal(e.journalPath(id)); err == nil {
+			r.cleanUp(ctx)
+		}
+		err = errors.Join(err, r.close())
 	}
 	if lost := new(PlanLostError); errors.As(err, &lost) {
 		err = nil

@@ -18,6 +18,7 @@ import (
 	"sd/actions/stores"
 	"sd/actions/transfer"
 	"sd/jobs"
+	"sd/library"
 )
 
 const (
@@ -41,8 +42,9 @@ type run struct {
 	journal   *steps.Journal
 	transfers *transfer.Transfers
 	control   *jobs.Control
-	unique    string // what the names of temporary files of this job begin with
-	root      string // the local target; "" is none
+	unique    string    // what the names of temporary files of this job begin with
+	root      string    // the local target; "" is none
+	created   time.Time // the job
 	began     time.Time
 
 	work   chan *steps.Step
@@ -71,7 +73,7 @@ type run struct {
 
 // newRun opens all that a run needs.
 func (e *Engine) newRun(ctx context.Context, control *jobs.Control) (*run, error) {
-	r, err := e.openRun(ctx, control.Job().ID)
+	r, err := e.openRun(ctx, control.Job())
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +90,13 @@ func (e *Engine) newRun(ctx context.Context, control *jobs.Control) (*run, error
 }
 
 // openRun opens what there is of a job.
-func (e *Engine) openRun(ctx context.Context, id int64) (*run, error) {
+func (e *Engine) openRun(ctx context.Context, job library.Job) (*run, error) {
+	id := job.ID
 	plan, err := e.openPlan(id)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{e: e, job: id, plan: plan, header: plan.Header(), began: time.Now(),
+	r := &run{e: e, job: id, plan: plan, header: plan.Header(), created: job.Created, began: time.Now(),
 		after: make(map[int64][]*steps.Step), outages: make(map[string]*outage),
 		back: make(map[string]time.Time), kept: make(map[int64]json.RawMessage)}
 	r.changed = sync.NewCond(&r.mu)
@@ -181,8 +184,6 @@ func (r *run) run(ctx context.Context, show func(Progress)) (Outcome, error) {
 	stop(nil)
 	aside.Wait()
 
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.fatal != nil {
 		err = r.fatal
 	}
@@ -192,6 +193,8 @@ func (r *run) run(ctx context.Context, show func(Progress)) (Outcome, error) {
 	if errors.Is(err, jobs.ErrCanceled) {
 		r.cleanUp(context.WithoutCancel(ctx))
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.outcome.Seconds += time.Since(r.began).Seconds()
 	r.outcome.Left = r.header.Work.Files - r.counts.files.Load()
 	if show != nil {

@@ -96,9 +96,9 @@ func (w *world) at(t testing.TB, path string) (stores.Store, string) {
 // writer puts steps about two places into a plan.
 type writer struct {
 	*steps.Writer
-	from, to         stores.Store
-	fromDir, toDir   string
-	fromRef, toIndex int
+	from, to       stores.Store
+	fromDir, toDir string
+	toIndex        int
 }
 
 // planned makes a plan about two folders out of what fill writes. Names in its steps are

@@ -229,6 +229,14 @@ type Upload interface {
 	Abort(ctx context.Context) error
 }
 
+// An UploadSweeper ends uploads whose ids nobody knows: those of a process that was killed
+// between asking for one and noting its id.
+type UploadSweeper interface {
+	// SweepUploads aborts the uploads of name that were begun no longer ago than age, by the
+	// store's clock, but for those that known tells of. What known is asked is part of Upload.ID.
+	SweepUploads(ctx context.Context, name string, age time.Duration, known func(id string) bool) error
+}
+
 // Capabilities are what a server was found to heed of the conditions sent to it, by
 // verb: those of the target, and for Copy also the version of the source. Where it does
 // not, the store looks before it writes, and somebody else may write in between.
