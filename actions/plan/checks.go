@@ -3,11 +3,11 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	iofs "io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,21 +28,51 @@ func (p *planner) stat(ctx context.Context, st stores.Store, name string) (store
 	return e, err
 }
 
-// checkWritable denies a local folder in which nothing can be made.
-func (p *planner) checkWritable(st stores.Store, dir string) bool {
+// writable is the reason why nothing can be made in, or removed from, a local folder. One that is
+// not there yet may be.
+func writable(st stores.Store, dir string) error {
 	if !isLocalStore(st) {
-		return true
+		return nil
 	}
 	err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	switch {
 	case errors.Is(err, unix.EROFS):
-		p.deny("", uri(st, dir), "the file system is mounted read-only")
+		return &iofs.PathError{Op: "write to", Path: uri(st, dir), Err: errors.New("the file system is mounted read-only")}
 	case errors.Is(err, iofs.ErrPermission):
-		p.deny("", uri(st, dir), "you may not write to this folder")
-	default:
-		return true // or the step will tell
+		return &iofs.PathError{Op: "write to", Path: uri(st, dir), Err: errors.New("you may not write to this folder")}
 	}
-	return false
+	return nil // or the step will tell
+}
+
+// writes tells whether the file called name can be made at the target, and denies it if not.
+func (c *copier) writes(j *job) bool {
+	why := ""
+	switch {
+	case c.to.largest > 0 && j.entry.Size > c.to.largest:
+		why = fmt.Sprintf("the target holds no files of more than %d bytes", c.to.largest)
+	case c.to.plain && j.entry.Kind == stores.Symlink:
+		why = "the file system there has no links"
+	case c.to.local != nil:
+		dir, _ := c.to.st.Split(j.to)
+		if dir == c.allowed {
+			return true
+		}
+		err := error(nil)
+		if dir == c.denied {
+			err = iofs.ErrPermission
+		} else {
+			err = writable(c.to.st, dir)
+		}
+		if err == nil {
+			c.allowed = dir
+			return true
+		}
+		c.denied, why = dir, "you may not write to the folder"
+	}
+	if why != "" {
+		c.deny(uri(j.from, j.entry.Name), uri(c.to.st, j.to), why)
+	}
+	return why == ""
 }
 
 // readable denies a local file that may not be read. The permission bits are asked first, for
@@ -78,14 +108,14 @@ func (p *planner) movable(_ context.Context, st stores.Store, e *stores.Entry) e
 			return refuse(uri(st, e.Name), "", why)
 		}
 		dir, _ := st.Split(e.Name)
-		p.checkWritable(st, dir)
+		return writable(st, dir)
 	}
 	return nil
 }
 
 // apart refuses to copy a folder onto or into itself.
 func (c *copier) apart(ctx context.Context, r root, name string) error {
-	if r.st.Key() != c.to.st.Key() {
+	if !sameStore(r.st, c.to.st) {
 		return nil
 	}
 	from, to := uri(r.st, r.entry.Name), uri(c.to.st, name)
@@ -133,11 +163,17 @@ func (c *copier) warn(j *job) {
 	case "GLACIER", "DEEP_ARCHIVE", "ARCHIVE":
 		c.sum.Warn("cold-storage", "objects in cold storage can be read only after they were restored there, which takes hours and costs", from())
 	}
+	if c.to.plain {
+		c.sum.Warn("plain", "the file system there keeps no owners and modes", from())
+	}
 	if c.to.local != nil {
 		return
 	}
 	if x.Kind == stores.Symlink {
 		c.sum.Warn("links", "symbolic links become objects that sd shows as links, other programs as small files", from())
+	}
+	if isLocalStore(j.from) && losesXattrs(x.Name) {
+		c.sum.Warn("xattrs", "extended attributes that are the system's (such as access lists), or take more than 1.5 KB, are not kept there", from())
 	}
 	if x.Kind == stores.File && x.Blocks > 0 && x.Size >= 1<<20 && x.Blocks*512 < x.Size/2 {
 		c.sum.Warn("sparse", "sparse files take their whole size there", from())
@@ -177,5 +213,3 @@ func isLocalStore(st stores.Store) bool {
 	_, ok := st.(*stores.Local)
 	return ok
 }
-
-func timeOf(ns int64) time.Time { return time.Unix(0, ns) }

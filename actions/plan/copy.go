@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 
+	"sd/actions/compare"
 	"sd/actions/steps"
 	"sd/actions/stores"
 )
@@ -23,6 +24,9 @@ type copier struct {
 	emptied []steps.Ref
 	shared  map[string]bool // names that several sources have
 	need    int64           // bytes that are written to the target
+	window  timeWindow      // how exactly times are kept where the present source is
+	denied  string          // the folder that was last found not to be writable
+	allowed string          // and the last one that was
 	dev     uint64
 	mount   string
 }
@@ -116,6 +120,10 @@ func (c *copier) root(ctx context.Context, r root) error {
 			return err
 		}
 	}
+	c.window = 0
+	if l, ok := r.st.(*stores.Local); ok {
+		c.window = compare.Window(fsType(l, r.entry.Name))
+	}
 	name := c.to.name
 	if c.to.into() && r.base != "" {
 		name = c.to.st.Join(c.to.name, r.base)
@@ -158,7 +166,7 @@ func (c *copier) present(ctx context.Context, name string) (*stores.Entry, error
 
 // same tells whether two entries are one file.
 func (c *copier) same(st stores.Store, x, y *stores.Entry) bool {
-	if st.Key() != c.to.st.Key() {
+	if !sameStore(st, c.to.st) {
 		return false
 	}
 	return x.Name == y.Name || y.Inode != 0 && x.Dev == y.Dev && x.Inode == y.Inode

@@ -26,7 +26,7 @@ func (l *links) find(x *stores.Entry, to *target) (made, bool) {
 	if x.Links < 2 || x.Kind != stores.File {
 		return made{}, false
 	}
-	if to.local == nil {
+	if to.local == nil || to.plain {
 		return made{}, false
 	}
 	m := l.made[inode{x.Dev, x.Inode}]

@@ -51,7 +51,7 @@ func (c *copier) besides(from stores.Store) bool {
 	if !ok {
 		return false
 	}
-	if v.Key() == c.to.vol.Key() {
+	if sameStore(v, c.to.vol) {
 		_, ok := v.Backend().(backends.Copier)
 		return ok
 	}

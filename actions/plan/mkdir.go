@@ -76,7 +76,9 @@ func (p *planner) makeFolder(ctx context.Context, st stores.Store, name string, 
 					return err
 				}
 			default:
-				p.checkWritable(st, above)
+				if err := writable(st, above); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -111,6 +111,9 @@ func (c *copier) skip(j *job) error {
 
 // bring plans the cheapest way of a file to its place.
 func (c *copier) bring(ctx context.Context, j *job, note string) error {
+	if !c.writes(j) {
+		return nil
+	}
 	s := c.step(steps.OpCopy, j)
 	s.Note = note
 	x := &j.entry
@@ -126,7 +129,7 @@ func (c *copier) bring(ctx context.Context, j *job, note string) error {
 		_, err := c.w.Add(s)
 		return err
 	}
-	if x.Proven && x.Size >= nearSize && x.Kind == stores.File && j.from.Key() != c.to.st.Key() {
+	if x.Proven && x.Size >= nearSize && x.Kind == stores.File && !sameStore(j.from, c.to.st) {
 		if twin, ok := c.env.Set.Twin(ctx, c.to.st, x.Sum, x.Size); ok && twin.Name != j.to {
 			near := c.ref(c.to.st, twin.Name)
 			s.Near, s.NearVersion = &near, twin.Version
@@ -200,7 +203,7 @@ func (c *copier) step(op steps.Op, j *job) steps.Step {
 
 // renames tells whether a move of x to the target is a rename in one store.
 func (c *copier) renames(st stores.Store, x *stores.Entry) bool {
-	if st.Key() != c.to.st.Key() {
+	if !sameStore(st, c.to.st) {
 		return false
 	}
 	switch st := st.(type) {

@@ -9,7 +9,6 @@ package plan
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"sd/actions/compare"
 	"sd/actions/steps"
@@ -46,7 +45,7 @@ type Progress struct {
 // store that does not answer; a *ConflictError is about sources that cannot go to the target at
 // all.
 func Make(ctx context.Context, env Env, spec *steps.Spec, w *steps.Writer) (steps.Summary, []steps.StoreRef, error) {
-	p := &planner{env: env, spec: spec, w: w, index: map[string]int{}, began: time.Now()}
+	p := &planner{env: env, spec: spec, w: w, index: map[string]int{}, known: map[stores.Store]int{}}
 	if env.Resolver == nil {
 		p.env.Resolver = env.Set.Resolver()
 	}

@@ -15,10 +15,10 @@ type planner struct {
 	w      *steps.Writer
 	sum    steps.Summary
 	filter *compare.Filter
-	began  time.Time
 
 	refs  []steps.StoreRef
-	index map[string]int // of refs, by Store.Key
+	index map[string]int       // of refs, by Store.Key
+	known map[stores.Store]int // of refs, without asking for the Key
 
 	seen     Progress
 	reported time.Time
@@ -31,14 +31,22 @@ func (p *planner) moving() bool { return p.spec.Action == steps.Move }
 
 // ref names a file in a step.
 func (p *planner) ref(st stores.Store, name string) steps.Ref {
-	key := st.Key()
-	i, ok := p.index[key]
+	i, ok := p.known[st]
 	if !ok {
-		i = len(p.refs)
-		p.refs = append(p.refs, st.Ref())
-		p.index[key] = i
+		key := st.Key()
+		if i, ok = p.index[key]; !ok {
+			i = len(p.refs)
+			p.refs = append(p.refs, st.Ref())
+			p.index[key] = i
+		}
+		p.known[st] = i
 	}
 	return steps.Ref{Store: i, Name: name}
+}
+
+// sameStore tells whether two stores are one.
+func sameStore(a, b stores.Store) bool {
+	return a == b || isLocalStore(a) == isLocalStore(b) && a.Key() == b.Key()
 }
 
 // look counts a file that was looked at.

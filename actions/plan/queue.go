@@ -34,6 +34,7 @@ type job struct {
 
 // add queues a job; the queue keeps the order.
 func (c *copier) add(ctx context.Context, j job) error {
+	j.window = c.window
 	c.queue = append(c.queue, j)
 	if len(c.queue) < queueLen {
 		return nil
@@ -70,7 +71,7 @@ func (c *copier) know(ctx context.Context) error {
 			if j.verdict = compare.Judge(&j.entry, j.there, c.windowOf(j)); c.undecided(j) {
 				pairs = append(pairs, i)
 			}
-		case j.entry.Kind == stores.File && j.entry.Size >= nearSize && j.from.Key() != c.to.st.Key() && !j.entry.Proven:
+		case j.entry.Kind == stores.File && j.entry.Size >= nearSize && !sameStore(j.from, c.to.st) && !j.entry.Proven:
 			near = append(near, i)
 		}
 	}

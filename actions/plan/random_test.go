@@ -163,7 +163,7 @@ func TestCopyIsAsInTheModel(t *testing.T) {
 	rules := []steps.Overwrite{steps.Refuse, steps.Never, steps.Newer, steps.Changed, steps.Always}
 	places := []string{"from", "s3://one/from", "to", "s3://one/to", "s3://two/to"}
 	top := w.dir
-	for seed := range uint64(120) {
+	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		w.dir = filepath.Join(top, fmt.Sprint(seed))
 		w.must(os.Mkdir(w.dir, 0o755))

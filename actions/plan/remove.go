@@ -76,7 +76,10 @@ func (r *remover) removable(ctx context.Context, x root) (bool, error) {
 			return false, refuse(name, "", why)
 		}
 		dir, _ := st.Split(x.entry.Name)
-		return r.checkWritable(st, dir), nil
+		if err := writable(st, dir); err != nil {
+			r.deny(name, "", reason(err))
+			return false, nil
+		}
 	}
 	return true, nil
 }

@@ -132,9 +132,6 @@ func contentRoot(ctx context.Context, c *stores.Content, name string) (root, err
 			break
 		}
 	}
-	if len(list) > 0 && list[0].File.ModTime != 0 && list[0].Here {
-		r.entry.ModTime, r.entry.TimeKnown = timeOf(list[0].File.ModTime), true
-	}
 	return r, nil
 }
 

@@ -11,17 +11,19 @@ import (
 
 // knowFileSystem finds out what the file system of a local target is like.
 func (p *planner) knowFileSystem(t *target) {
-	kind := fsType(p, t.local, t.name)
+	kind := fsType(t.local, t.name)
 	t.window = compare.Window(kind)
-	t.shares = sharing[kind]
-	t.fold = folding[kind]
+	t.shares, t.fold, t.plain = sharing[kind], folding[kind], plain[kind]
 	if t.fold {
 		t.forbids = `\:*?"<>|`
+	}
+	if strings.Contains(kind, "fat") && kind != "exfat" && kind != "fuse.exfat" || kind == "msdos" {
+		t.largest = 4<<30 - 1
 	}
 }
 
 // fsType is the type of the file system that name lies on, "" where the system does not tell.
-func fsType(p *planner, l *stores.Local, name string) string {
+func fsType(l *stores.Local, name string) string {
 	v := l.Volume(name)
 	if v == nil {
 		return ""
@@ -35,6 +37,9 @@ var sharing = set("btrfs xfs bcachefs ocfs2 apfs")
 // folding are those that do not tell apart names that differ in case alone, and have Windows'
 // rules for names.
 var folding = set("vfat msdos exfat fuse.exfat ntfs ntfs3 fuseblk cifs smb3 smbfs")
+
+// plain are the file systems that have neither links nor owners and modes.
+var plain = set("vfat msdos exfat fuse.exfat")
 
 func set(words string) map[string]bool {
 	m := map[string]bool{}

@@ -29,6 +29,8 @@ type target struct {
 	fold    bool         // names that differ in case alone are one
 	forbids string       // characters that names cannot have
 	shares  bool         // files can share blocks
+	plain   bool         // there are no links, owners and modes
+	largest int64        // bytes of a file; 0: no limit
 }
 
 // into tells whether sources go into the target, under their own names.
@@ -53,6 +55,10 @@ func (p *planner) findTarget(ctx context.Context, several bool) (*target, error)
 		t.vol, t.isRoot = st, name == ""
 		if _, ok := st.Backend().(backends.Putter); !ok {
 			return nil, fmt.Errorf("%s cannot be written to: the service or your account there only reads", uri(st, ""))
+		}
+		if u, ok := st.Backend().(backends.Uploader); ok {
+			l := u.Limits()
+			t.largest = max(l.MaxPut, l.MaxPart*int64(l.MaxParts))
 		}
 		if t.isRoot || t.slash {
 			t.unasked = true // the listing tells
@@ -111,7 +117,7 @@ func refuse(from, to, why string) error {
 	return &ConflictError{List: []steps.Conflict{{From: from, To: to, Why: why}}}
 }
 
-// prepare plans the folder that the sources go into, if that is missing, or denies one that
+// prepare plans the folder that the sources go into, if that is missing, and refuses one that
 // cannot be written to.
 func (p *planner) prepare(ctx context.Context, t *target) error {
 	if t.local == nil {
@@ -122,8 +128,7 @@ func (p *planner) prepare(ctx context.Context, t *target) error {
 		dir, _ = t.st.Split(t.name)
 	}
 	if t.there && t.entry.Kind == stores.Dir {
-		p.checkWritable(t.st, dir)
-		return nil
+		return writable(t.st, dir)
 	}
 	if t.slash {
 		return p.makeFolder(ctx, t.st, dir, true, map[string]bool{})
@@ -135,6 +140,5 @@ func (p *planner) prepare(ctx context.Context, t *target) error {
 	if !there {
 		return fmt.Errorf("%s: the folder that it is to lie in is not there: make it ('sd mkdir -p')", uri(t.st, t.name))
 	}
-	p.checkWritable(t.st, dir)
-	return nil
+	return writable(t.st, dir)
 }
