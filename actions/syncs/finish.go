@@ -317,6 +317,12 @@ func maxDelete(rule string, files int64) (n int64, all bool, err error) {
 	return n, false, nil
 }
 
+// CheckMaxDelete tells what is wrong with a value for Options.MaxDelete.
+func CheckMaxDelete(rule string) error {
+	_, _, err := maxDelete(rule, 0)
+	return err
+}
+
 // guard refuses a plan that removes more than it may, or that takes a side for emptied that is
 // perhaps only not there.
 func (p *planner) guard() error {
