@@ -57,9 +57,6 @@ const (
 
 // lostOnTheWay tells which attributes were to be kept and are not in what was stored.
 func lostOnTheWay(want backends.Meta, got *backends.Meta) (lost []string) {
-	if got == nil {
-		got = &backends.Meta{}
-	}
 	if !want.ModTime.IsZero() && got.ModTime.IsZero() {
 		lost = append(lost, LostTimes)
 	}

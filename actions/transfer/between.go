@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -63,12 +64,11 @@ func (t *Transfers) byServer(ctx context.Context, task *Task, from, to *stores.V
 		return r, true, task.onEither(err)
 	}
 	task.progress(task.Source.Size)
-	r = arrived(task, to, &e, backends.Meta{}, steps.ServerCopy, 0)
-	r.Sum, r.Known = task.Source.Sum, task.Source.Proven
-	if r.Entry.Meta == nil { // it carries what the source carries
-		e.Name, e.Meta = task.Name, task.Source.Meta
-		r.Entry = to.Entry(&e)
+	e.Name = task.Name
+	if e.Meta == nil { // it carries what the source carries
+		e.Meta = cmp.Or(o.Meta, task.Source.Meta)
 	}
+	r = Result{Entry: to.Entry(&e), Method: steps.ServerCopy, Sum: task.Source.Sum, Known: task.Source.Proven}
 	return r, true, nil
 }
 

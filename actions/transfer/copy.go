@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"sd/actions/stores"
 )
@@ -29,6 +32,30 @@ func (t *Transfers) partOf(size, smallest, most int64) int64 {
 		}
 	}
 	return part
+}
+
+// sideBySide calls fn for the numbers of all parts, a few at once. After a failure no more are
+// begun; those under way come to their own end, so that what they have moved counts.
+func sideBySide(ctx context.Context, parts int64, fn func(i int64) error) error {
+	var g errgroup.Group
+	var failed atomic.Bool
+	g.SetLimit(partsAtOnce)
+	for i := range parts {
+		g.Go(func() error {
+			if failed.Load() || ctx.Err() != nil {
+				return nil
+			}
+			err := fn(i)
+			if err != nil {
+				failed.Store(true)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // copy chooses the way by the two ends.

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"sd/actions/steps"
 	"sd/actions/stores"
 	"sd/backends"
@@ -199,23 +197,14 @@ func (d *receiving) run(ctx context.Context) (Result, error) {
 // fetchAll fetches the ranges that are missing, and reads those that are there: whatever has
 // happened to the hidden file meanwhile, its sum is that of what it holds.
 func (d *receiving) fetchAll(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(partsAtOnce)
 	there := slices.Clone(d.kept.state.Written)
 	slices.Sort(there)
-	for i := range d.sums.Parts() {
-		_, written := slices.BinarySearch(there, i)
-		g.Go(func() error {
-			switch {
-			case ctx.Err() != nil:
-				return context.Cause(ctx)
-			case written:
-				return d.reread(i)
-			}
-			return d.part(ctx, i)
-		})
-	}
-	return g.Wait()
+	return sideBySide(ctx, d.sums.Parts(), func(i int64) error {
+		if _, written := slices.BinarySearch(there, i); written {
+			return d.reread(i)
+		}
+		return d.part(ctx, i)
+	})
 }
 
 func (d *receiving) reread(i int64) error {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"golang.org/x/sync/errgroup"
-
 	"sd/actions/steps"
 	"sd/actions/stores"
 	"sd/backends"
@@ -109,24 +107,16 @@ func (s *sending) remember(parts map[int]backends.Part) {
 // that others need.
 func (s *sending) sendAll(ctx context.Context, up backends.Upload, parts map[int]backends.Part) error {
 	size, part := s.kept.state.Size, s.kept.state.Part
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(partsAtOnce)
 	count := (size + part - 1) / part
-	for n := range count {
+	return sideBySide(ctx, count, func(n int64) error {
 		i := (n + count - 1) % count
 		span := identity.Span{Off: i * part, Len: min(part, size-i*part)}
 		if _, ok := parts[int(i+1)]; ok {
 			s.task.progress(span.Len)
-			continue
+			return nil
 		}
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return s.send(ctx, up, i, span)
-		})
-	}
-	return g.Wait()
+		return s.send(ctx, up, i, span)
+	})
 }
 
 func (s *sending) send(ctx context.Context, up backends.Upload, i int64, span identity.Span) error {

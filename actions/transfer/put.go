@@ -148,7 +148,14 @@ func proven(e *stores.Entry) *identity.Sum {
 func arrived(task *Task, to *stores.Volume, e *backends.Entry, m backends.Meta, how steps.Method, through int64) Result {
 	is := *e
 	is.Name = task.Name
-	return Result{Entry: to.Entry(&is), Method: how, Through: through, Lost: lostOnTheWay(m, e.Meta)}
+	r := Result{Method: how, Through: through}
+	if is.Meta == nil { // the reply does not tell
+		is.Meta = &m
+	} else {
+		r.Lost = lostOnTheWay(m, is.Meta)
+	}
+	r.Entry = to.Entry(&is)
+	return r
 }
 
 func readOnly(to *stores.Volume, name string) error {

@@ -145,16 +145,30 @@ func (t *Transfers) Copy(ctx context.Context, task Task) (Result, error) {
 			return Result{}, err
 		}
 	}
-	if r.Known {
-		r.Entry.Sum, r.Entry.Proven = r.Sum, true
-		if !task.Source.Proven {
-			source := task.Source
-			source.Sum, source.Proven = r.Sum, true
-			t.set.Found(task.From, &source)
-		}
-	}
-	t.set.Learned(task.To, &r.Entry)
+	t.tell(&task, &r)
 	return r, nil
+}
+
+// tell has the library, and a mount, learn of a copy.
+func (t *Transfers) tell(task *Task, r *Result) {
+	if !r.Known {
+		t.set.Learned(task.To, &r.Entry)
+		return
+	}
+	made := r.Entry
+	r.Entry.Sum, r.Entry.Proven = r.Sum, true
+	if _, ok := task.To.(*stores.Volume); !ok || made.Meta != nil {
+		made = r.Entry
+	}
+	t.set.Learned(task.To, &made)
+	if !made.Proven { // what a service has copied by itself carries more than is known here
+		t.set.Found(task.To, &r.Entry)
+	}
+	if !task.Source.Proven {
+		source := task.Source
+		source.Sum, source.Proven = r.Sum, true
+		t.set.Found(task.From, &source)
+	}
 }
 
 // Clean removes what an unfinished Copy of the Task has left: the hidden file, the upload in

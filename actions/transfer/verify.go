@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sync/errgroup"
-
 	"sd/actions/stores"
 	"sd/identity"
 )
@@ -37,23 +35,19 @@ func (t *Transfers) Sum(ctx context.Context, st stores.Store, e stores.Entry) (i
 // sumOfObject reads an object by ranges, a few at once.
 func (t *Transfers) sumOfObject(ctx context.Context, task *Task, from *stores.Volume) (identity.Sum, error) {
 	sums := identity.NewAssembly(task.Source.Size, t.unit)
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(partsAtOnce)
-	for i := range sums.Parts() {
-		g.Go(func() error {
-			s := sums.Span(i)
-			body, _, err := from.Backend().Get(ctx, task.Source.Name, task.Source.Version, s.Off, s.Len)
-			if err != nil {
-				return err
-			}
-			defer body.Close()
-			buf := pieces.Get().(*[piece]byte)
-			defer pieces.Put(buf)
-			_, err = io.CopyBuffer(sums.Part(i), onlyReader{t.paced(ctx, body)}, buf[:])
+	err := sideBySide(ctx, sums.Parts(), func(i int64) error {
+		s := sums.Span(i)
+		body, _, err := from.Backend().Get(ctx, task.Source.Name, task.Source.Version, s.Off, s.Len)
+		if err != nil {
 			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+		}
+		defer body.Close()
+		buf := pieces.Get().(*[piece]byte)
+		defer pieces.Put(buf)
+		_, err = io.CopyBuffer(sums.Part(i), onlyReader{t.paced(ctx, body)}, buf[:])
+		return err
+	})
+	if err != nil {
 		return identity.Sum{}, task.onSource(err)
 	}
 	sum, ok := sums.Sum()
