@@ -34,6 +34,19 @@ func BenchmarkLocalWalk(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
 }
 
+func BenchmarkVolumeWalk(b *testing.B) {
+	store := &keyList{}
+	for i := range 200_000 {
+		store.keys = append(store.keys, fmt.Sprintf("dir/%05d/file number %06d", i/50, i))
+	}
+	w := newWorld(b, store, stores.Hooks{})
+	v, n := w.cloud(), 0
+	for b.Loop() {
+		w.must(v.Walk(b.Context(), "dir", stores.WalkOptions{}, func(*stores.Entry) error { n++; return nil }))
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
+}
+
 func BenchmarkKnow(b *testing.B) {
 	w := newWorld(b, mem.New(mem.Config{}), stores.Hooks{})
 	v := w.cloud()

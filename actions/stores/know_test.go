@@ -236,6 +236,24 @@ func TestLearnedFiles(t *testing.T) {
 		t.Errorf("the catalog has %+v, %v", files, err)
 	}
 
+	// Who reads a file that the catalog has tells what bytes it has; to say so again changes nothing.
+	found := list[9]
+	f := catalog.File{Name: "09", Size: found.Size, ModTime: found.ModTime.UnixNano(), Version: identity.LocalVersion(found.Changed, found.Inode)}
+	w.must(w.lib.Catalog().Update(t.Context(), func(tx *catalog.Tx) error {
+		folder, _, err := tx.Find(place, dir[1:])
+		if err != nil {
+			return err
+		}
+		return tx.PutFile(folder.ID, &f)
+	}))
+	found.Sum, found.Proven = sumOf(t, "content X"), true
+	w.set.Found(local, &found)
+	w.set.Learned(local, &list[3])
+	w.must(w.set.Close())
+	if twin, ok := w.set.Twin(t.Context(), local, found.Sum, found.Size); !ok || twin.Name != found.Name {
+		t.Errorf("the twin of what was read is %+v, %v", twin, ok)
+	}
+
 	twin, ok := w.set.Twin(t.Context(), local, sumOf(t, "content 3"), int64(len("content 3")))
 	if !ok || twin.Name != dir+"/03" || !twin.Proven || twin.Version != list[3].Version {
 		t.Errorf("the twin is %+v, %v", twin, ok)

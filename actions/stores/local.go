@@ -27,6 +27,7 @@ type Local struct {
 	slug     string
 	device   uuid.UUID
 	resolver *resolver.Resolver
+	maxOpen  int // how many folders a Walk holds open
 
 	mu     sync.Mutex // guards what follows
 	mounts *resolver.Locals

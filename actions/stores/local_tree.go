@@ -59,6 +59,7 @@ type row struct {
 type localTree struct {
 	foreign map[string]bool // paths that are not entered
 	deep    bool
+	maxOpen int
 	top     *folder
 
 	mu    sync.Mutex // guards what follows
@@ -71,8 +72,8 @@ type localTree struct {
 }
 
 // newLocalTree begins at an open folder, which it takes over.
-func newLocalTree(dir string, fd int, deep bool, foreign map[string]bool) *localTree {
-	t := &localTree{foreign: foreign, deep: deep, open: make(map[*folder]struct{})}
+func newLocalTree(dir string, fd int, deep bool, foreign map[string]bool, maxOpen int) *localTree {
+	t := &localTree{foreign: foreign, deep: deep, maxOpen: maxOpen, open: make(map[*folder]struct{})}
 	t.work.L, t.ready.L = &t.mu, &t.mu
 	t.top = &folder{path: strings.TrimSuffix(dir, "/") + "/", fd: fd, users: 2} // one use is the tree's
 	t.open[t.top] = struct{}{}
@@ -231,7 +232,7 @@ func (t *localTree) keep(f *folder, fd int) {
 	if fd < 0 || f.fd >= 0 {
 		return
 	}
-	if f.complete() && f.users == 1 || len(t.open) >= maxOpen {
+	if f.complete() && f.users == 1 || len(t.open) >= t.maxOpen {
 		unix.Close(fd)
 		return
 	}

@@ -36,7 +36,7 @@ func (l *Local) walk(ctx context.Context, dir string, o *WalkOptions, deep bool,
 	if err != nil {
 		return ended(o.problem(dir, LocalError("list", dir, err)))
 	}
-	t := newLocalTree(dir, fd, deep, foreign)
+	t := newLocalTree(dir, fd, deep, foreign, l.maxOpen)
 	defer t.close()
 	w := localWalk{ctx: ctx, tree: t, lister: newLister(), o: o, fn: fn}
 	if deep {

@@ -27,7 +27,7 @@ import (
 // are large, deep, empty or many.
 func wildTree(t testing.TB, dir string, rng *rand.Rand, large int) {
 	t.Helper()
-	names := []string{"a", "a b", "a-b", "a.b", "a0", "b", "B", "é", "\xff", "zz", "%%x", "a\nb", ".h"}
+	names := []string{"d0", "a", "a b", "a-b", "a.b", "a0", "b", "B", "é", "\xff", "zz", "%%x", "a\nb", ".h"}
 	var fill func(dir string, depth int)
 	fill = func(dir string, depth int) {
 		for _, name := range names {
@@ -66,11 +66,11 @@ func wildTree(t testing.TB, dir string, rng *rand.Rand, large int) {
 		}
 	}
 	deep := dir
-	for range large / 4 {
+	for range large / 10 {
 		deep += "/d"
-	}
-	if err := os.MkdirAll(deep, 0o755); err != nil {
-		t.Fatal(err)
+		if err := errors.Join(os.Mkdir(deep, 0o755), os.Mkdir(deep+"/e", 0o755), os.WriteFile(deep+"/f", nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -98,10 +98,17 @@ func expected(t testing.TB, dir string) (keys []string) {
 func TestLocalWalkModel(t *testing.T) {
 	w := newWorld(t, nil, stores.Hooks{})
 	local := w.local()
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		dir := t.TempDir()
 		wildTree(t, dir, rand.New(rand.NewPCG(seed, 0)), 1200*int(seed%2))
 		want := expected(t, dir)
+		for _, n := range []int{1, 5} {
+			local.HoldOpen(n)
+			if got := w.keys(local, dir, stores.WalkOptions{}); !slices.Equal(got, want) {
+				t.Errorf("seed %d: with %d folders open a walk gives %d keys, want %d; the first of them that differ: %s", seed, n, len(got), len(want), firstDifference(got, want))
+			}
+		}
+		local.HoldOpen(100)
 		before := openFiles(t)
 		if got := w.keys(local, dir, stores.WalkOptions{}); !slices.Equal(got, want) {
 			t.Errorf("seed %d: a walk gives %d keys, want %d; the first of them that differ: %s", seed, len(got), len(want), firstDifference(got, want))

@@ -97,7 +97,7 @@ func (s *Set) thisDevice() *Local {
 	defer s.mu.Unlock()
 	if s.local == nil {
 		d := s.resolver.ThisDevice()
-		s.local = &Local{slug: d.Slug, device: d.ID, resolver: s.resolver}
+		s.local = &Local{slug: d.Slug, device: d.ID, resolver: s.resolver, maxOpen: maxOpen}
 	}
 	return s.local
 }

@@ -47,7 +47,7 @@ func (k *keyList) Walk(_ context.Context, dir, after string, yield func([]backen
 		}
 	}
 	k.requests.Add(1)
-	for page := range slices.Chunk(all, 7) {
+	for page := range slices.Chunk(all, max(7, min(1000, len(all)/20))) {
 		if err := yield(page); err != nil {
 			return err
 		}
