@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sd/actions/stores"
+	"sd/resolver"
 )
 
 // load is the work that a plan makes, by what it waits for.
@@ -12,16 +13,27 @@ type load struct {
 	cloudBytes int64 // through this machine, to or from services
 	localFiles int64 // made or changed in local file systems
 	localBytes int64 // written there
+	medium     string
 }
 
 // What work takes, about. A service answers requests side by side.
 const (
 	requestTime  = 60 * time.Millisecond / 24
 	cloudRate    = 60 << 20 // bytes a second
-	localTime    = 60 * time.Microsecond
-	localRate    = 700 << 20 // bytes a second
 	smallestTime = 50 * time.Millisecond
 )
+
+// disks are how long media take: for a file, and for bytes.
+var disks = map[string]struct {
+	each time.Duration
+	rate float64 // bytes a second
+}{
+	"":                     {60 * time.Microsecond, 700 << 20},
+	resolver.MediumRAM:     {40 * time.Microsecond, 2 << 30},
+	resolver.MediumSSD:     {60 * time.Microsecond, 700 << 20},
+	resolver.MediumHDD:     {2 * time.Millisecond, 120 << 20},
+	resolver.MediumNetwork: {2 * time.Millisecond, 100 << 20},
+}
 
 // estimate tells about how long the plan takes.
 func (p *planner) estimate() {
@@ -30,7 +42,8 @@ func (p *planner) estimate() {
 		rate = min(rate, limit)
 	}
 	cloud := max(float64(p.load.requests)*requestTime.Seconds(), float64(p.load.cloudBytes)/rate)
-	local := float64(p.load.localFiles)*localTime.Seconds() + float64(p.load.localBytes)/localRate
+	disk := disks[p.load.medium]
+	local := float64(p.load.localFiles)*disk.each.Seconds() + float64(p.load.localBytes)/disk.rate
 	if p.spec.Options.Verify {
 		cloud, local = 2*cloud, 2*local
 	}

@@ -12,6 +12,9 @@ import (
 // knowFileSystem finds out what the file system of a local target is like.
 func (p *planner) knowFileSystem(t *target) {
 	kind := fsType(t.local, t.name)
+	if v := t.local.Volume(t.name); v != nil {
+		p.load.medium = v.Info.Medium
+	}
 	t.window = compare.Window(kind)
 	t.shares, t.fold, t.plain = sharing[kind], folding[kind], plain[kind]
 	if t.fold {

@@ -33,6 +33,7 @@ type world struct {
 	set      *stores.Set
 	buckets  map[string]backends.Backend
 	dir      string // an empty folder
+	drafts   string // where plans are written
 }
 
 func newWorld(t testing.TB) *world {
@@ -45,7 +46,8 @@ func newWorldOf(t testing.TB, buckets map[string]backends.Backend) *world {
 	w := &world{TB: t, buckets: buckets}
 	real, err := filepath.EvalSymlinks(t.TempDir())
 	w.must(err)
-	w.dir = real
+	w.dir, w.drafts = real, t.TempDir()
+	w.must(os.Chmod(w.drafts, 0o777))
 	w.lib, err = library.Open(context.Background(), t.TempDir(), "")
 	w.must(err)
 	t.Cleanup(func() { w.must(w.lib.Close()) })
@@ -129,7 +131,7 @@ type planned struct {
 // plan makes a plan and reads it again.
 func (w *world) plan(spec *steps.Spec) (planned, error) {
 	w.Helper()
-	out, err := steps.Create(w.TempDir())
+	out, err := steps.Create(w.drafts)
 	w.must(err)
 	var p planned
 	if p.sum, p.refs, err = plan.Make(context.Background(), plan.Env{Set: w.set, Library: w.lib, Resolver: w.resolver}, spec, out); err != nil {
