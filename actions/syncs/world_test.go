@@ -92,7 +92,7 @@ func (w *world) must(err error) {
 
 // spec is a sync of two sides.
 func spec(mode steps.SyncMode, a, b side) steps.Spec {
-	return steps.Spec{Action: steps.Sync, Sources: []steps.Source{{URI: a.uri()}}, Target: steps.Source{URI: b.uri()}, Options: steps.Options{Mode: mode, Permanent: true}}
+	return steps.Spec{Action: steps.Sync, Sources: []steps.Source{{URI: a.uri()}}, Target: steps.Source{URI: b.uri()}, Options: steps.Options{Mode: mode}}
 }
 
 // plan plans without doing anything.
