@@ -123,6 +123,14 @@ func TestCopyByTheMount(t *testing.T) {
 	waiter := s.start("job", "wait", id)
 	s.must("job", "cancel", id).want(t, 0, "is canceled", "")
 	waiter.wait().want(t, 1, "", "canceled")
+
+	// Where the mount ends before its job does, the command that follows goes on with it.
+	b, job = s.slow(string(noise(8 << 20)))
+	id = fmt.Sprint(job)
+	s.must("umount", mountpoint)
+	eventually(t, "the command does it", func() bool { row := s.job(job); return row.State == library.Running && row.PID == b.cmd.Process.Pid })
+	s.must("job", "cancel", id).want(t, 0, "is canceled", "")
+	b.wait().want(t, 1, "", "canceled")
 	for _, key := range server.Keys(t, "box", "") {
 		if !strings.HasPrefix(key, ".sd-trash/") {
 			t.Errorf("%s is left", key)

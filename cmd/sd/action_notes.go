@@ -88,7 +88,11 @@ func (n *notes) changed(volume, name string, e *backends.Entry) {
 	if e == nil {
 		n.watcher.Removed(volume, name)
 	} else {
-		n.watcher.Put(volume, name, *e)
+		seen := *e
+		if seen.Kind != backends.Dir {
+			seen.ModTime = time.Now() // to its service; e has the file's own
+		}
+		n.watcher.Put(volume, name, seen)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
