@@ -34,7 +34,8 @@ const objectTime = time.Microsecond
 // times may be apart that mean the same, see Window.
 //
 //   - Files of unlike kind or size differ; empty ones are the same.
-//   - Where both are proven their BLAKE3 decides, whatever their times.
+//   - Where both are proven their BLAKE3 decides, whatever their times. An equal strong checksum of the
+//     provider says that they are the same; an unequal one nothing, for it may be of parts.
 //   - Where both have times of their own these decide: equal is the same, else they differ.
 //   - Links are the same if they point to the same.
 //   - Else, as with an object that some other program has written, it is Unknown.
@@ -61,6 +62,8 @@ func Judge(a, b *stores.Entry, window time.Duration) Verdict {
 		return Same
 	case a.Proven && b.Proven:
 		return verdict(a.Sum == b.Sum)
+	case equalSums(a, b):
+		return Same
 	case a.TimeKnown && b.TimeKnown:
 		if isObject(a) || isObject(b) {
 			window = max(window, objectTime)
@@ -80,7 +83,22 @@ func verdict(same bool) Verdict {
 // IsProven tells whether the two are proven to hold the same bytes, which Judge does not
 // promise: it believes times.
 func IsProven(a, b *stores.Entry) bool {
-	return a.Proven && b.Proven && a.Sum == b.Sum && a.Sum != (identity.Sum{})
+	return a.Proven && b.Proven && a.Sum == b.Sum && a.Sum != (identity.Sum{}) || equalSums(a, b)
+}
+
+// equalSums tells whether a strong checksum is the same for both.
+func equalSums(a, b *stores.Entry) bool {
+	if a.Size != b.Size || a.Kind != stores.File || b.Kind != stores.File || a.Proven && b.Proven {
+		return false
+	}
+	for _, x := range a.Sums {
+		for _, y := range b.Sums {
+			if x.Algorithm == y.Algorithm && x.Hex != "" && strings.EqualFold(x.Hex, y.Hex) && identity.Strong(x.Algorithm) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isObject tells that e lies in a volume, or is a content.

@@ -36,6 +36,9 @@ func TestJudge(t *testing.T) {
 		e.Sum, e.Proven = sumOf(text), true
 		return e
 	}
+	summed := func(algorithm, hex string) stores.Entry {
+		return with(object, func(e *stores.Entry) { e.Sums = []backends.Sum{{Algorithm: algorithm, Hex: hex}} })
+	}
 	link := stores.Entry{Kind: stores.Symlink, Link: "over", Inode: 8}
 	for _, c := range []struct {
 		name   string
@@ -53,6 +56,9 @@ func TestJudge(t *testing.T) {
 		{"proven, other times", proven(local, "hello"), proven(with(known, func(e *stores.Entry) { e.ModTime = at.Add(time.Hour) }), "hello"), 0, compare.Same},
 		{"disproven, equal times", proven(local, "hello"), proven(local, "hallo"), 0, compare.Different},
 		{"only one proven", proven(local, "hello"), object, 0, compare.Unknown},
+		{"equal checksums", summed("md5", "aa"), summed("md5", "AA"), 0, compare.Same},
+		{"unequal checksums", summed("md5", "aa"), summed("md5", "ab"), 0, compare.Unknown},
+		{"equal weak checksums", summed("crc32c", "aa"), summed("crc32c", "aa"), 0, compare.Unknown},
 		{"empty", stores.Entry{Kind: stores.File, Inode: 1}, stores.Entry{Kind: stores.File, ModTime: at}, 0, compare.Same},
 		{"folders", stores.Entry{Kind: stores.Dir}, stores.Entry{Kind: stores.Dir, ModTime: at}, 0, compare.Same},
 		{"a folder and a file", stores.Entry{Kind: stores.Dir}, local, 0, compare.Different},

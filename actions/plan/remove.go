@@ -64,6 +64,9 @@ func (r *remover) removable(ctx context.Context, x root) (bool, error) {
 	case *stores.Content:
 		return false, errors.New("a content is no file of its own: remove its copies ('sd resolve' lists them)")
 	case *stores.Volume:
+		if compare.Own(st, x.entry.Name) && !r.spec.Options.Permanent {
+			return false, fmt.Errorf("%s is in the trash already: --permanent removes for good", name)
+		}
 		if x.entry.Name == "" {
 			return false, fmt.Errorf("%s is a whole volume: to remove all that is in it, say so: sd rm -r '%s*'", name, strings.TrimSuffix(name, "/")+"/")
 		}

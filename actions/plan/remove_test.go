@@ -12,7 +12,7 @@ import (
 )
 
 func TestRemove(t *testing.T) {
-	const files = "a=1 d/x=2 d/s/y=3 d/s/e/= .h=4 s3://one/k/a=5 s3://one/k/s/b=6 s3://one/c=7"
+	const files = "a=1 d/x=2 d/s/y=3 d/s/e/= .h=4 s3://one/k/a=5 s3://one/k/s/b=6 s3://one/c=7 s3://one/.sd-trash/1/x=8"
 	w := newWorld(t)
 	for _, c := range []struct {
 		name, args string
@@ -34,6 +34,7 @@ func TestRemove(t *testing.T) {
 		{"all objects", "-r s3://one/*", false, "s3://one/k/a s3://one/k/s/b s3://one/c", 3, ""},
 		{"a volume", "-r s3://one", false, "", 0, "sd rm -r 's3://one/*'"},
 		{"a volume with a slash", "-r s3://one/", false, "", 0, "sd rm -r 's3://one/*'"},
+		{"the trash", "-r s3://one/.sd-trash", false, "", 0, "--permanent"},
 		{"the root", "-r /../..", false, "", 0, "root of the file system"},
 		{"what is not there", "x", false, "", 0, "not exist"},
 	} {

@@ -90,11 +90,6 @@ func (t *treeWalk) state(ctx context.Context, r root, name string) (there *store
 			return nil, false, err
 		}
 	}
-	if there != nil && there.Kind == stores.Symlink {
-		if e, err := t.stat(ctx, t.to.st, name); err == nil && e.Kind == stores.Dir {
-			there = &e
-		}
-	}
 	return there, there == nil, nil
 }
 
@@ -236,7 +231,7 @@ func (c *copier) addRename(ctx context.Context, j job) error {
 		return err
 	}
 	s := c.step(steps.OpRename, &j)
-	s.Method, s.Absent = steps.Rename, true
+	s.Method, s.Absent, s.Note = steps.Rename, true, "with all that is in it"
 	c.sum.Method(steps.Rename, j.entry.Size)
 	c.local(1, 0)
 	c.request(c.to.st, "COPY", 1)
