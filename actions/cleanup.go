@@ -34,6 +34,10 @@ func (r *run) cleanUp(ctx context.Context) {
 		}
 		return ctx.Err()
 	}))
+	left, _ := filepath.Glob(filepath.Join(r.e.dir, strconv.FormatInt(r.job, 10)+".saved-*"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
 	if err != nil {
 		r.e.log.Warn("a canceled job may have left something behind", "job", r.job, "err", err)
 	}

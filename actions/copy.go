@@ -140,28 +140,6 @@ func (r *run) same(ctx context.Context, task *transfer.Task, there *stores.Entry
 	return sums[0] == sums[1], nil
 }
 
-// saved is what an attempt on step n has left for the next.
-func (r *run) saved(n int64) json.RawMessage {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if state, ok := r.kept[n]; ok {
-		return state
-	}
-	return r.history.Saved(n)
-}
-
-// save keeps it, safe from the end of this process.
-func (r *run) save(n int64, state json.RawMessage) error {
-	state = append(json.RawMessage(nil), state...)
-	r.mu.Lock()
-	r.kept[n] = state
-	r.mu.Unlock()
-	if err := r.journal.Append(steps.Record{N: n, State: steps.Begun, Saved: state}); err != nil {
-		return err
-	}
-	return r.journal.Flush()
-}
-
 // cleanStep removes what an unfinished copy has left.
 func (r *run) cleanStep(ctx context.Context, s *steps.Step) error {
 	r.sweep(ctx, s)

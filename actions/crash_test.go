@@ -47,6 +47,46 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// A move that is killed at any moment has each file on one side at least, and in the end on
+// the other alone.
+func TestMoveKilled(t *testing.T) {
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	server := testserver.Versitygw(t, "target")
+	data := t.TempDir()
+	w := newWorld(t, data, server.URL, "target")
+	usual := 300 * time.Millisecond
+	for turn := range max(1, *crashRounds/4) {
+		src, target := filepath.Join(t.TempDir(), "src"), fmt.Sprintf("s3://target/%d", turn)
+		files := small(200)
+		makeTree(t, src, files)
+		must(t, os.MkdirAll(src, 0o755))
+		job := w.committed(t, src, target, true)
+		for range 5 {
+			if !start(t, data, server.URL, job.ID).kill(time.Duration(r.Int64N(int64(usual)))) {
+				break
+			}
+			there, here := bucketOf(t, server, "target", fmt.Sprint(turn, "/")), treeOf(t, src)
+			for name, text := range files {
+				if here[name] != text && there[name] != text {
+					t.Fatalf("%s is nowhere: %q here, %q there", name, here[name], there[name])
+				}
+			}
+		}
+		if now, err := w.lib.Job(t.Context(), job.ID); err != nil || !now.State.Ended() {
+			must(t, err)
+			_, err = w.Run(t.Context(), job, nil)
+			must(t, err)
+		}
+		equal(t, bucketOf(t, server, "target", fmt.Sprint(turn, "/")), files)
+		if left := treeOf(t, src); len(left) > 0 {
+			t.Errorf("%v is left", left)
+		}
+		if o, ok := Decode(w.audit(t, job.ID)); !ok || o.Copied.Files != 200 || o.Moved.Files != 200 {
+			t.Errorf("the log has %+v", o)
+		}
+	}
+}
+
 // crash is one pair of stores.
 type crash struct {
 	t        *testing.T

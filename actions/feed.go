@@ -241,6 +241,7 @@ func (r *run) end(s *steps.Step, rec *steps.Record) {
 		return
 	}
 	r.state[s.N] = rec.State
+	r.unsave(s.N)
 	r.count(s, rec, false)
 	var ready []*steps.Step
 	if waiting := r.after[s.N]; waiting != nil {

@@ -91,7 +91,7 @@ func (r *run) abort(err error) {
 	if r.fatal == nil {
 		r.fatal = err
 	}
-	r.changed.Broadcast()
+	r.stop(err)
 }
 
 // isOffline tells whether err is that of a store which may be back any time.

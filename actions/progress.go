@@ -81,7 +81,7 @@ type Outcome struct {
 	Through  int64                  `json:"through"`           // bytes that passed through this machine
 	Methods  map[string]steps.Count `json:"methods,omitempty"` // of what was copied and moved, by steps.Method.String
 	Lost     map[string]int64       `json:"lost,omitempty"`    // files whose attributes could not all be kept, by code
-	Seconds  float64                `json:"seconds"`           // that the runs took
+	Seconds  float64                `json:"seconds"`           // that the last run took
 
 	Failures []Failure `json:"failures,omitempty"` // the first 100
 }

@@ -53,6 +53,7 @@ type run struct {
 	counts counts
 	dirty  dirty
 	safe   sync.Mutex // one makes things safe at a time
+	stop   context.CancelCauseFunc
 
 	mu        sync.Mutex
 	changed   *sync.Cond // pending or parked went down
@@ -65,6 +66,7 @@ type run struct {
 	outages   map[string]*outage        // by the stores that are waited for
 	back      map[string]time.Time      // when they were found to be back
 	kept      map[int64]json.RawMessage // what large files have saved in this run
+	filed     map[int64]struct{}        // those of kept that are in files of their own
 	stopEpoch context.CancelFunc
 	epoch     context.Context // ends when the job is paused
 	outcome   Outcome
@@ -98,7 +100,7 @@ func (e *Engine) openRun(ctx context.Context, job library.Job) (*run, error) {
 	}
 	r := &run{e: e, job: id, plan: plan, header: plan.Header(), created: job.Created, began: time.Now(),
 		after: make(map[int64][]*steps.Step), outages: make(map[string]*outage),
-		back: make(map[string]time.Time), kept: make(map[int64]json.RawMessage)}
+		back: make(map[string]time.Time), kept: make(map[int64]json.RawMessage), filed: make(map[int64]struct{})}
 	r.changed = sync.NewCond(&r.mu)
 	info, err := e.lib.Info(ctx)
 	if err != nil {
@@ -151,6 +153,7 @@ func (r *run) workers() int {
 func (r *run) run(ctx context.Context, show func(Progress)) (Outcome, error) {
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	r.stop = stop
 	defer context.AfterFunc(inner, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
