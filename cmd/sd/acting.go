@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -96,8 +97,17 @@ func (x *acting) run(ctx context.Context, job library.Job) error {
 // room is how much memory actions may use now.
 func (x *acting) room() int64 { return x.busy.Load() * actRoom }
 
+// actingStatus is an action that a mount runs.
+type actingStatus struct {
+	ID       int64            `json:"id"`
+	Title    string           `json:"title"`
+	State    library.JobState `json:"state"`
+	Far      string           `json:"far"` // how far it is, in a few words
+	Progress json.RawMessage  `json:"progress,omitempty"`
+}
+
 // status tells of the actions that run here.
-func (x *acting) status(ctx context.Context) (rows []jobRow) {
+func (x *acting) status(ctx context.Context) (rows []actingStatus) {
 	if x == nil || x.busy.Load() == 0 {
 		return nil
 	}
@@ -111,7 +121,7 @@ func (x *acting) status(ctx context.Context) (rows []jobRow) {
 			continue
 		}
 		if row, err := p.jobRow(ctx, j); err == nil {
-			rows = append(rows, row)
+			rows = append(rows, actingStatus{row.ID, row.Title, row.State, row.far(), row.Progress})
 		}
 	}
 	return rows

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sd/internal/testserver"
@@ -86,6 +87,9 @@ func TestActionsGoOnAtTheNextMount(t *testing.T) {
 	b := s.start("cp", "big", "s3://box/big", "--bwlimit", "2M")
 	job := s.inMount(pid, b)
 	s.must("status").want(t, 0, fmt.Sprintf("job %d", job), "")
+	eventually(t, "status tells how far it is", func() bool {
+		return strings.Contains(s.must("status").out, "of 1 files")
+	})
 	// Another one does not wait for it.
 	writeFile(t, filepath.Join(s.home, "small"), "small")
 	s.must("cp", "small", "s3://box/small").want(t, 0, "copied", "")

@@ -21,7 +21,7 @@ type mountStatus struct {
 	Uploads       *uploadsStatus `json:"uploads,omitempty"`
 	Renames       []renameStatus `json:"renames,omitempty"`
 	Index         *indexStatus   `json:"index,omitempty"`
-	Jobs          []jobRow       `json:"jobs,omitempty"` // actions that it runs now
+	Jobs          []actingStatus `json:"jobs,omitempty"` // actions that it runs now
 	Kernel        *fs.Status     `json:"kernel,omitempty"`
 	// Problem is why there is nothing but the mountInfo.
 	Problem string `json:"problem,omitempty"`

@@ -39,7 +39,7 @@ func (a *app) printStatus(all []*mountStatus) {
 		a.printRenames(st.Renames)
 		a.printIndex(st.Index)
 		for _, j := range st.Jobs {
-			fmt.Fprintf(a.out, "  job %-8d %s: %s\n", j.ID, printable(j.Title), printable(j.far()))
+			fmt.Fprintf(a.out, "  job %-8d %s: %s\n", j.ID, printable(j.Title), printable(j.Far))
 		}
 		if st.Metrics != "" {
 			fmt.Fprintf(a.out, "  metrics      %s\n", st.Metrics)
