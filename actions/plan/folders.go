@@ -49,6 +49,7 @@ type marker struct {
 
 // addMarkers adds the steps that make them, when the folders that they lie in are there.
 func (c *copier) addMarkers() error {
+	slices.SortFunc(c.markers, func(a, b marker) int { return strings.Compare(a.name, b.name) }) // folders above come first
 	for i := range c.markers {
 		m := &c.markers[i]
 		s := c.mkdirStep(c.to.st, m.name, &m.entry)

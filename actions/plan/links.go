@@ -47,7 +47,10 @@ func (l *links) note(st stores.Store, x *stores.Entry, step int64, name string) 
 	}
 	key := inode{x.Dev, x.Inode}
 	if l.made[key] != nil {
-		l.apart++ // its second name; of a volume, or where something else is replaced
+		if step == 0 {
+			return
+		}
+		l.apart++ // its second name; in a volume, or where something else is replaced
 		if l.first == "" {
 			l.first = uri(st, x.Name)
 		}

@@ -189,3 +189,17 @@ func TestFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestMarkers makes no more folders in a bucket than are empty.
+func TestMarkers(t *testing.T) {
+	w := newWorld(t)
+	w.write("d/s/empty/", "", "d/s/file", "1", "d/deep/er/", "")
+	spec := w.spec(steps.Copy, "d", "s3://one")
+	spec.Options.Recursive = true
+	p, err := w.plan(spec)
+	w.must(err)
+	want := []string{"copy d/s/file > s3://one/d/s/file", "mkdir > s3://one/d/deep", "mkdir > s3://one/d/deep/er", "mkdir > s3://one/d/s/empty"}
+	if got := w.text(p); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -160,22 +160,11 @@ func (t *treeWalk) leave(rel string, all bool) {
 			return
 		}
 		if t.to.vol != nil && last.taken && !last.filled && !last.there && last.name != "" {
-			t.mark(t.open[:n])
+			if _, ok := t.to.vol.Backend().(backends.DirMaker); ok {
+				t.markers = append(t.markers, marker{t.from, last.entry, last.name})
+			}
 		}
 		t.open = t.open[:n-1]
-	}
-}
-
-// mark notes that the last of some folders, each of which lies in the one before, needs a marker.
-func (t *treeWalk) mark(open []folder) {
-	if _, ok := t.to.vol.Backend().(backends.DirMaker); !ok {
-		return
-	}
-	for i := range open {
-		if f := &open[i]; !f.filled && !f.there && f.name != "" {
-			f.filled = true
-			t.markers = append(t.markers, marker{t.from, f.entry, f.name})
-		}
 	}
 }
 
