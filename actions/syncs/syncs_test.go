@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"sd/actions/steps"
@@ -210,4 +211,33 @@ func TestRenames(t *testing.T) {
 			w.inStep(s, a, b)
 		}
 	})
+}
+
+// A sync of what has not changed asks for lists alone, each page of them once, and reads
+// nothing.
+func TestUnchanged(t *testing.T) {
+	w := newWorld(t)
+	a, b := folder(w.dir+"/a"), prefix("to")
+	s := spec(steps.Mirror, a, b)
+	const files, page = 3000, 100
+	for i := range files {
+		a.write(w, fmt.Sprintf("d%d/f%04d", i%7, i), fmt.Sprint(i))
+	}
+	w.mustSync(s)
+	var mu sync.Mutex
+	asked := map[string]int{}
+	w.before = func(op, _ string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[op]++
+		return nil
+	}
+	sum := w.mustSync(s)
+	if sum.Steps != 0 || sum.Same.Files != files || sum.Proven.Files != files {
+		t.Errorf("got %+v, want that all is there and proven", sum)
+	}
+	lists := asked["LIST"]
+	if delete(asked, "LIST"); len(asked) > 0 || lists > files/page+8 {
+		t.Errorf("got %d lists and %v, want no more than %d lists", lists, asked, files/page+8)
+	}
 }
