@@ -93,19 +93,11 @@ type stretches struct {
 
 // copy copies from where the copy stands up to end.
 func (w *stretches) copy(ctx context.Context, end int64) error {
-	piece := int64(stretch)
-	if w.t.limit != nil {
-		piece = min(piece, int64(max(w.t.limit.Burst(), 4<<10)))
-	}
 	for w.done < end {
 		if ctx.Err() != nil {
 			return errors.Join(context.Cause(ctx), w.save())
 		}
-		want := min(piece, end-w.done)
-		if err := wait(ctx, w.t.limit, want); err != nil {
-			return errors.Join(err, w.save())
-		}
-		n, err := w.move(want)
+		n, err := w.move(min(stretch, end-w.done))
 		w.done += n
 		w.task.progress(n)
 		if err != nil {

@@ -28,20 +28,17 @@ func (c *localCopy) install(ctx context.Context) (there bool, err error) {
 	}
 	if c.part == "" {
 		err = c.giveName(c.base, false)
-	} else {
-		err = renameAbsentAt(c.at.fd, c.part, c.at.fd, c.base)
-	}
-	if errors.Is(err, unix.EEXIST) {
-		return c.met(ctx)
-	}
-	if err != nil && !errors.Is(err, errNoName) {
+	} else if err = renameAbsentAt(c.at.fd, c.part, c.at.fd, c.base); err != nil && err != unix.EEXIST {
 		err = c.refused(err)
+	}
+	if err == unix.EEXIST {
+		return c.met(ctx)
 	}
 	return false, err
 }
 
-// giveName links the file that has no name. What an earlier try has left under a hidden name is
-// removed.
+// giveName links the file that has no name; EEXIST if the name is taken. What an earlier try has
+// left under a hidden name is removed.
 func (c *localCopy) giveName(name string, isHidden bool) error {
 	for again := false; ; again = true {
 		err := unix.Linkat(c.out, "", c.at.fd, name, unix.AT_EMPTY_PATH)
@@ -54,15 +51,17 @@ func (c *localCopy) giveName(name string, isHidden bool) error {
 				return c.refused(err)
 			}
 			continue
+		case err == nil || err == unix.EEXIST:
+			return err
 		case err == unix.ENOENT:
 			if gone := c.refused(err); errors.As(gone, new(*folderGone)) {
 				return gone
 			}
 			return errNoName // there is no /proc
-		case err != nil && without(err):
+		case without(err):
 			return errNoName
 		}
-		return err
+		return c.refused(err)
 	}
 }
 
@@ -76,7 +75,11 @@ func (c *localCopy) met(ctx context.Context) (there bool, err error) {
 	if c.copied(ctx, &now) {
 		return true, nil
 	}
-	return false, &ChangedError{Side: Target, Name: c.task.Name, Was: c.task.Over, Is: versionOf(&now)}
+	changed := &ChangedError{Side: Target, Name: c.task.Name, Was: c.task.Over, Is: versionOf(&now)}
+	if c.task.Absent {
+		changed.Err = unix.EEXIST
+	}
+	return false, changed
 }
 
 // copied tells whether the file at the target has the source's bytes and time.

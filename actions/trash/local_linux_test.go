@@ -273,7 +273,7 @@ func TestTrashModel(t *testing.T) {
 	there := map[string]string{}
 	type gone struct{ where, name, text string }
 	var removed []gone
-	for i := range 400 {
+	for i := range 250 {
 		name := names[r.IntN(len(names))]
 		path := filepath.Join(w.dir, name)
 		switch text, ok := there[name]; {
