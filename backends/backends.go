@@ -237,6 +237,19 @@ type UploadSweeper interface {
 	SweepUploads(ctx context.Context, name string, age time.Duration, known func(id string) bool) error
 }
 
+// Begun is an upload in parts that was neither committed nor aborted.
+type Begun struct {
+	ID    string    // for Uploader.Upload, to abort it
+	At    time.Time // when, by the clock of the store
+	Parts int       // that have arrived; a store may stop counting at one
+}
+
+// An UploadFinder finds the uploads of a file, also those whose ids nobody got to know because
+// the answer to their beginning was lost. There are those of other programs among them.
+type UploadFinder interface {
+	FindUploads(ctx context.Context, name string) ([]Begun, error)
+}
+
 // Capabilities are what a server was found to heed of the conditions sent to it, by
 // verb: those of the target, and for Copy also the version of the source. Where it does
 // not, the store looks before it writes, and somebody else may write in between.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	iofs "io/fs"
+	"time"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
@@ -48,8 +50,11 @@ func (s *sending) run(ctx context.Context) (backends.Entry, error) {
 }
 
 func (s *sending) once(ctx context.Context) (e backends.Entry, err error) {
-	up, err := s.uploader.Upload(ctx, s.task.Name, s.kept.state.Upload, s.meta)
+	up, err := s.begin(ctx)
 	if err != nil {
+		if !s.task.lasting(ctx, err) {
+			s.kept.forget()
+		}
 		return e, err
 	}
 	defer func() {
@@ -66,7 +71,7 @@ func (s *sending) once(ctx context.Context) (e backends.Entry, err error) {
 	if s.rehash == nil {
 		s.remember(parts)
 	}
-	if err := s.kept.change(true, func(st *saved) { st.Upload, st.Sent = up.ID(), list(parts) }); err != nil {
+	if err := s.kept.change(true, func(st *saved) { st.Begun, st.Upload, st.Sent = time.Time{}, up.ID(), list(parts) }); err != nil {
 		return e, err
 	}
 	if err := s.sendAll(ctx, up, parts); err != nil {
@@ -84,6 +89,53 @@ func (s *sending) once(ctx context.Context) (e backends.Entry, err error) {
 		return e, err
 	}
 	return up.Commit(ctx, list(s.kept.state.sent()), s.task.cond())
+}
+
+// begin begins the upload, or goes on with the one that was saved. That one is about to be
+// begun is saved before: its answer, or this process, may be lost before the id is.
+func (s *sending) begin(ctx context.Context) (backends.Upload, error) {
+	st := &s.kept.state
+	if st.Upload == "" {
+		if !st.Begun.IsZero() {
+			if err := abortLost(ctx, s.uploader, s.task.Name, st.Begun); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.kept.change(true, func(st *saved) { st.Begun = time.Now() }); err != nil {
+			return nil, err
+		}
+	}
+	return s.uploader.Upload(ctx, s.task.Name, st.Upload, s.meta)
+}
+
+// skew is how far the clock of a store may be from this one.
+const skew = 15 * time.Minute
+
+// abortLost aborts uploads of name that were begun since, and to which nobody has sent anything.
+// Without an id no more can be told of them; who has just begun one of the same name begins it
+// once more.
+func abortLost(ctx context.Context, uploader backends.Uploader, name string, since time.Time) error {
+	finder, ok := uploader.(backends.UploadFinder)
+	if !ok {
+		return nil
+	}
+	list, err := finder.FindUploads(ctx, name)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, iofs.ErrPermission) {
+		return nil // the store's own rules will remove them
+	}
+	for _, begun := range list {
+		if begun.Parts > 0 || begun.At.Before(since.Add(-skew)) {
+			continue
+		}
+		up, err := uploader.Upload(ctx, name, begun.ID, backends.Meta{})
+		if err == nil {
+			err = up.Abort(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // remember takes over the roots of parts that were sent before, and sends again those of which

@@ -126,6 +126,39 @@ func TestCommittedBefore(t *testing.T) {
 	}
 }
 
+// TestLostBeginning finds the upload whose id nobody got to know, and no other.
+func TestLostBeginning(t *testing.T) {
+	for _, again := range []bool{true, false} {
+		lost := atomic.Bool{}
+		b := mem.New(mem.Config{Limits: small, After: func(_ context.Context, op, _ string) error {
+			if op == "INITIATE" && lost.Load() {
+				return backends.ErrOffline
+			}
+			return nil
+		}})
+		w := newWorld(t, map[string]backends.Backend{"b": b}, transfer.Config{})
+		data := noise(10*unit, 3)
+		task := w.task(w.local, w.make(w.local, "source", data), w.store("b"), "target")
+		other, err := b.Upload(t.Context(), task.Name, "", backends.Meta{})
+		w.must(err)
+		_, err = other.Part(t.Context(), 1, bytes.NewReader(data), 10)
+		w.must(err)
+		lost.Store(true)
+		task.Saved = *interrupted(w, &task)
+		lost.Store(false)
+		if again {
+			_, err = w.Copy(t.Context(), task)
+			w.must(err)
+			w.wantCopy(task.To, task.Name, data)
+		} else {
+			w.must(w.Clean(t.Context(), task))
+		}
+		if list := b.Uploads(); len(list) != 1 || list[0] != other.ID() {
+			t.Errorf("the uploads %q are left, want that of somebody else", list)
+		}
+	}
+}
+
 // TestSourceChangesMeanwhile sends nothing of two versions: not when it changes while it is
 // sent, nor when it has changed before the copy goes on.
 func TestSourceChangesMeanwhile(t *testing.T) {

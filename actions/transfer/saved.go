@@ -20,6 +20,8 @@ type saved struct {
 	Size   int64
 	Part   int64 // bytes of each part but the last
 
+	// Begun is when an upload was about to be begun, as long as its id is not known.
+	Begun  time.Time       `json:",omitzero"`
 	Upload string          `json:",omitempty"` // the id of the upload in parts
 	Sent   []backends.Part `json:",omitempty"` // those that have arrived
 

@@ -180,8 +180,14 @@ func (t *Transfers) Clean(ctx context.Context, task Task) error {
 	case *stores.Volume:
 		var left saved
 		uploader, ok := to.Backend().(backends.Uploader)
-		if !ok || len(task.Saved) == 0 || json.Unmarshal(task.Saved, &left) != nil || left.Upload == "" {
+		if !ok || len(task.Saved) == 0 || json.Unmarshal(task.Saved, &left) != nil {
 			return nil
+		}
+		if left.Upload == "" {
+			if left.Begun.IsZero() {
+				return nil
+			}
+			return abortLost(ctx, uploader, task.Name, left.Begun)
 		}
 		up, err := uploader.Upload(ctx, task.Name, left.Upload, backends.Meta{})
 		if err != nil {

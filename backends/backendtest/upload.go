@@ -9,6 +9,7 @@ import (
 	iofs "io/fs"
 	"strings"
 	"sync"
+	"time"
 
 	"sd/backends"
 )
@@ -261,6 +262,41 @@ var uploadTests = []test{
 		s.wantErr("CopyPart", "src", err, backends.ErrChanged)
 		_, err = u.CopyPart(s.ctx(), 1, "none", stale, 0, 5)
 		s.wantErr("CopyPart", "none", err, backends.ErrChanged, iofs.ErrNotExist)
+	}},
+	{"FindUploads", offers[backends.UploadFinder], func(s *store) {
+		finder := s.Backend.(backends.UploadFinder)
+		find := func(name string, want int) []backends.Begun {
+			s.Helper()
+			list, err := finder.FindUploads(s.ctx(), name)
+			if err != nil || len(list) != want {
+				s.Fatalf("FindUploads(%q) = %+v, %v, want %d", name, list, err, want)
+			}
+			return list
+		}
+		find("d/a b", 0)
+		s.begin("d/a b", backends.Meta{})
+		s.begin("d/a bc", backends.Meta{})
+		u := s.begin("d/a b", backends.Meta{})
+		u.send(1, "content")
+		parts := 0
+		for _, begun := range find("d/a b", 2) {
+			if age := time.Since(begun.At); age > time.Hour || age < -time.Hour {
+				s.Errorf("one is said to have been begun at %v", begun.At)
+			}
+			parts += begun.Parts
+			again, err := s.uploader().Upload(s.ctx(), "d/a b", begun.ID, backends.Meta{})
+			if err == nil {
+				err = again.Abort(s.ctx())
+			}
+			if err != nil {
+				s.Error(err)
+			}
+		}
+		if parts != 1 {
+			s.Errorf("%d parts are said to have arrived, want 1", parts)
+		}
+		find("d/a b", 0)
+		find("d/a bc", 1)
 	}},
 	{"CondAbsent", offers[backends.Uploader], func(s *store) {
 		u := s.begin("file", backends.Meta{})

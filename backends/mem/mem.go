@@ -77,6 +77,7 @@ var _ interface {
 	backends.PeerCopier
 	backends.Undeleter
 	backends.Uploader
+	backends.UploadFinder
 	backends.Renamer
 	backends.DirMaker
 	backends.Walker

@@ -7,16 +7,19 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"maps"
 	"slices"
+	"time"
 
 	"sd/backends"
 )
 
 // parts are what has arrived of one upload. They count as used space.
 type parts struct {
-	name string
-	meta backends.Meta
-	data map[int]piece
+	name  string
+	meta  backends.Meta
+	begun time.Time
+	data  map[int]piece
 }
 
 type piece struct {
@@ -60,7 +63,7 @@ func (s *Store) initiate(name string, m backends.Meta) (string, error) {
 		return "", backends.ErrIsDir
 	}
 	id := "upload-" + s.nextVersion()
-	s.uploads[id] = &parts{name: name, meta: m, data: map[int]piece{}}
+	s.uploads[id] = &parts{name: name, meta: m, begun: time.Now(), data: map[int]piece{}}
 	return id, nil
 }
 
@@ -74,6 +77,22 @@ func (s *Store) Uploads() []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// FindUploads tells those of a name.
+func (s *Store) FindUploads(ctx context.Context, name string) ([]backends.Begun, error) {
+	if err := s.begin(ctx, "UPLOADS", name); err != nil {
+		return nil, s.fail("uploads", name, err)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var list []backends.Begun
+	for _, id := range slices.Sorted(maps.Keys(s.uploads)) {
+		if p := s.uploads[id]; p.name == name {
+			list = append(list, backends.Begun{ID: id, At: p.begun, Parts: len(p.data)})
+		}
+	}
+	return list, nil
 }
 
 func (u *upload) ID() string { return u.id }

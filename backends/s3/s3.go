@@ -65,6 +65,7 @@ var _ interface {
 	backends.Copier
 	backends.PeerCopier
 	backends.Uploader
+	backends.UploadFinder
 	backends.Undeleter
 	backends.Prober
 	backends.DirMaker
