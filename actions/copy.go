@@ -53,11 +53,11 @@ func (r *run) copy(ctx context.Context, s *steps.Step, to stores.Store, again bo
 	if err != nil {
 		return steps.Record{}, err
 	}
-	if result.Method == steps.Skip && !again {
-		return steps.Record{State: steps.Skipped, Err: "it was there already", Version: result.Entry.Version}, nil
-	}
 	if _, ok := to.(*stores.Local); ok {
 		r.dirty.add(to, s.To.Name)
+	}
+	if result.Method == steps.Skip && !again {
+		return steps.Record{State: steps.Skipped, Err: "it was there already", Version: result.Entry.Version}, nil
 	}
 	rec := steps.Record{State: steps.Done, Method: result.Method, Version: result.Entry.Version, Bytes: result.Through, Err: strings.Join(result.Lost, ",")}
 	if result.Known {
@@ -97,6 +97,9 @@ func (r *run) arrived(ctx context.Context, s *steps.Step, task *transfer.Task) (
 		return steps.Record{}, false, err
 	}
 	r.e.set.Learned(task.To, &there)
+	if _, ok := task.To.(*stores.Local); ok {
+		r.dirty.add(task.To, s.To.Name)
+	}
 	rec := steps.Record{State: steps.Done, Method: s.Method, Version: there.Version}
 	if there.Proven {
 		rec.Sum = there.Sum.String()

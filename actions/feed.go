@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"errors"
-	"runtime"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
@@ -59,6 +58,9 @@ func (r *run) before(s *steps.Step) (bool, error) {
 	rec, err := r.history.Record(s.N)
 	if err != nil {
 		return false, err
+	}
+	if (s.Op == steps.OpCopy || s.Op == steps.OpLink) && r.isLocal(s.To) {
+		r.dirty.add(r.stores[s.To.Store], s.To.Name) // the run that made it may not have lived to make it safe
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -214,7 +216,6 @@ func (r *run) release(ctx context.Context) error {
 	r.parked -= len(list)
 	r.mu.Unlock()
 	if len(list) == 0 {
-		runtime.Gosched()
 		return nil
 	}
 	err := r.makeSafe(ctx)

@@ -159,3 +159,47 @@ func TestMove(t *testing.T) {
 		t.Errorf("%v is left, and %+v was done", got, out)
 	}
 }
+
+// No source is removed before its copy is safe from a loss of power, whichever run made it.
+func TestSafeBeforeRemoval(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "")
+	src, dst := t.TempDir(), t.TempDir()
+	makeTree(t, src, small(20))
+	d := w.planned(t, steps.Spec{Action: steps.Move}, src, dst, func(p *writer) error { return p.tree(t.Context(), true) })
+	copies := make(map[int64]int64) // by removal
+	must(t, d.Each(func(s *steps.Step) error {
+		if s.Op == steps.OpRemove {
+			copies[s.N] = s.After
+		}
+		return nil
+	}))
+	job, err := d.Commit(t.Context(), false)
+	must(t, err)
+	makeTree(t, dst, map[string]string{"dir 0/file 003": "in the way"})
+	if _, err := w.Run(t.Context(), job, nil); err == nil {
+		t.Fatal("all was moved")
+	}
+	must(t, os.Remove(filepath.Join(dst, "dir 0/file 003")))
+	_, err = w.Run(t.Context(), job, nil)
+	must(t, err)
+	var index, safe int64
+	at, removed := make(map[int64]int64), 0
+	must(t, steps.ReadJournal(w.journalPath(job.ID), func(r steps.Record) error {
+		index++
+		switch {
+		case r.State == steps.Synced:
+			safe = max(safe, r.N)
+		case r.State == steps.Done:
+			at[r.N] = index
+			if c := copies[r.N]; c != 0 {
+				if removed++; at[c] == 0 || at[c] > safe {
+					t.Errorf("step %d removed a file whose copy was record %d, when %d were safe", r.N, at[c], safe)
+				}
+			}
+		}
+		return nil
+	}))
+	if removed != 20 {
+		t.Errorf("%d files were removed, want 20", removed)
+	}
+}

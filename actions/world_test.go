@@ -44,8 +44,8 @@ func openWorld(ctx context.Context, data, endpoint string) (*world, error) {
 				Bucket: v.Identifier, Endpoint: endpoint, Region: testserver.Region, AccessKeyID: testserver.AccessKey,
 				Secret: func() (string, string, error) { return testserver.SecretKey, "", nil },
 				// What the server heeds is found out once, as the command has it.
-				Remember: filepath.Join(data, "heeds "+v.Identifier),
-				Patience: 2 * time.Second, Stall: time.Second, ProbeEvery: 20 * time.Millisecond,
+				Remember:   filepath.Join(data, "heeds "+v.Identifier),
+				ProbeEvery: 20 * time.Millisecond,
 			})
 		},
 	})
