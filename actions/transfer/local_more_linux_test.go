@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -447,4 +448,52 @@ func TestLocalClone(t *testing.T) {
 		t.Errorf("got %v and %d bytes, want a clone", r.Method, r.Through)
 	}
 	d.same(from, filepath.Join(d.dst, "f"))
+}
+
+// Many copy at once into folders that come, go, and are closed under them.
+func TestLocalFoldersShared(t *testing.T) {
+	d := newDisk(t, transfer.Config{})
+	source := d.entry(d.file("f", noise(1000, 1)))
+	stop := make(chan struct{})
+	var closer, copiers sync.WaitGroup
+	closer.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				transfer.CloseIdle(d.Transfers)
+				away := filepath.Join(d.dst, fmt.Sprint("away", n))
+				if os.Rename(filepath.Join(d.dst, "d1"), away) == nil {
+					os.Mkdir(filepath.Join(d.dst, "d1"), 0o755)
+				}
+			}
+		}
+	})
+	for i := range 3 {
+		d.must(os.Mkdir(filepath.Join(d.dst, fmt.Sprint("d", i)), 0o755))
+	}
+	for w := range 4 {
+		copiers.Go(func() {
+			for i := range 60 {
+				name := filepath.Join(d.dst, fmt.Sprint("d", i%3), fmt.Sprint(w, "-", i))
+				_, err := d.Copy(context.Background(), transfer.Task{
+					From: d.local, Source: source, To: d.local, Name: name, Root: d.dst, Absent: true, Unique: fmt.Sprint("s-", w, "-", i),
+				})
+				if err != nil && (i%3 != 1 || !errors.Is(err, iofs.ErrNotExist)) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+	copiers.Wait()
+	close(stop)
+	closer.Wait()
+	for w := range 4 {
+		for i := range 60 {
+			if i%3 != 1 {
+				d.same(source.Name, filepath.Join(d.dst, fmt.Sprint("d", i%3), fmt.Sprint(w, "-", i)))
+			}
+		}
+	}
 }
