@@ -113,7 +113,11 @@ type actedRow struct {
 func (a *app) sayNothingToDo(row *actedRow) {
 	text := "nothing to do"
 	if same := row.Plan.Same; same.Files > 0 {
-		text += fmt.Sprintf(": %s (%s) there already", plural(same.Files, "file is", "files are"), size(same.Bytes))
+		are := "are"
+		if same.Files == 1 {
+			are = "is"
+		}
+		text += fmt.Sprintf(": %s (%s) %s there already", counted(same.Files, "file"), size(same.Bytes), are)
 	}
 	fmt.Fprintln(a.out, text)
 }

@@ -120,6 +120,9 @@ func (a *app) showActed(ctx context.Context, p *places, row *actedRow, err error
 		return errors.Join(a.printJSON(row), failure)
 	}
 	if row.Outcome != nil && (j.State.Ended() || !left) {
+		if !j.State.Ended() {
+			row.Outcome.Left = 0 // it is still to be done
+		}
 		a.printOutcome(row)
 	}
 	return failure
@@ -167,6 +170,9 @@ func jobFailure(j *jobs.Job, err error, stopped, left bool) error {
 func (a *app) printOutcome(row *actedRow) {
 	o := row.Outcome
 	words := outcomeText(o)
+	if words == "" && row.State != library.Done {
+		return
+	}
 	if words == "" {
 		words = "nothing was done"
 	}

@@ -82,7 +82,7 @@ func TestCopyHere(t *testing.T) {
 
 	s.must("cp", "-r", "album", "copy").want(t, 0, "copied 4 files (18 B), made 2 folders", "")
 	wantTree(t, copied, files)
-	s.must("cp", "-r", "album/", "copy").want(t, 0, "nothing to do: 4 files are (18 B) there already", "")
+	s.must("cp", "-r", "album/", "copy").want(t, 0, "nothing to do: 4 files (18 B) are there already", "")
 
 	// What differs is refused, left, or replaced, as the user says.
 	writeFile(t, filepath.Join(copied, "a.jpg"), "mine")
@@ -190,7 +190,7 @@ func TestCopyToABucket(t *testing.T) {
 	if len(rows) != 4 || rows[1].Bytes != 18 || rows[1].Files != 4 || rows[1].Folders != 1 || rows[0].Bytes != rows[2].Bytes || rows[3].Bytes != 18 {
 		t.Errorf("got %+v, want the same for both", rows)
 	}
-	s.must("cp", "-r", "album", "s3://box/").want(t, 0, "nothing to do: 4 files are", "")
+	s.must("cp", "-r", "album", "s3://box/").want(t, 0, "nothing to do: 4 files (18 B) are", "")
 	s.must("cp", "-r", "s3://box/album/", "s3://box/second", "-n").want(t, 0, "copied inside the store", "")
 	s.must("cp", "-r", "s3://box/album/", "s3://box/second").want(t, 0, "copied 4 files", "")
 	if row := s.lastLog(); !strings.Contains(string(row.Outcome), `"through": 0`) {
