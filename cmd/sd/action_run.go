@@ -181,7 +181,7 @@ func (a *app) printOutcome(row *actedRow) {
 	}
 	if took := time.Duration(o.Seconds * float64(time.Second)); took > 0 {
 		words += " in " + quickly(took)
-		if bytes := o.Copied.Bytes + o.Moved.Bytes; took >= time.Second && bytes > 0 {
+		if bytes := copiedOnly(o).Bytes + o.Moved.Bytes; took >= time.Second && bytes > 0 {
 			words += " (" + size(int64(float64(bytes)/took.Seconds())) + "/s)"
 		}
 	}
@@ -221,12 +221,7 @@ func outcomeText(o *actions.Outcome) string {
 			words = append(words, verb+" "+counted(c.Files, "file")+" ("+size(c.Bytes)+")")
 		}
 	}
-	// What was moved by a copy counts as both.
-	renamed := o.Methods[steps.Rename.String()]
-	sized(steps.Count{
-		Files: o.Copied.Files - max(0, o.Moved.Files-renamed.Files),
-		Bytes: o.Copied.Bytes - max(0, o.Moved.Bytes-renamed.Bytes),
-	}, "copied")
+	sized(copiedOnly(o), "copied")
 	sized(o.Moved, "moved")
 	add(o.Linked, "linked", "file")
 	add(o.Restored, "brought back", "file")
@@ -240,6 +235,15 @@ func outcomeText(o *actions.Outcome) string {
 		words = append(words, commas(o.Left)+" not tried")
 	}
 	return strings.Join(words, ", ")
+}
+
+// copiedOnly is what was copied and not moved: what was moved by a copy counts as both.
+func copiedOnly(o *actions.Outcome) steps.Count {
+	renamed := o.Methods[steps.Rename.String()]
+	return steps.Count{
+		Files: o.Copied.Files - max(0, o.Moved.Files-renamed.Files),
+		Bytes: o.Copied.Bytes - max(0, o.Moved.Bytes-renamed.Bytes),
+	}
 }
 
 // quickly is how long work took, for people.
