@@ -45,11 +45,7 @@ func (r *run) cleanUp(ctx context.Context) {
 
 // clean cleans up after a canceled job that nobody ran, and closes its row of the log.
 func (e *Engine) clean(ctx context.Context, id int64) error {
-	job, err := e.lib.Job(ctx, id)
-	if err != nil {
-		return err
-	}
-	r, err := e.openRun(ctx, job)
+	r, err := e.openRun(ctx, id)
 	if err == nil {
 		for n := range r.state {
 			r.state[n] = r.history.State(int64(n))

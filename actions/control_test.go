@@ -73,6 +73,7 @@ func (w *world) slow(t *testing.T, src, target string) library.Job {
 
 // A job that is canceled ends at once, keeps what is complete and leaves nothing else.
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	w := newWorld(t, t.TempDir(), server.URL, "bucket")
 	job := w.slow(t, t.TempDir(), "s3://bucket/to")
@@ -106,6 +107,7 @@ func (w *world) wantLittle(t *testing.T, server *testserver.Server, job library.
 
 // So does one whose process was killed before it was canceled.
 func TestCancelKilled(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	data := t.TempDir()
 	w := newWorld(t, data, server.URL, "bucket")
@@ -142,6 +144,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 
 // A paused job stops in the middle of a file, and goes on there.
 func TestPause(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	w := newWorld(t, t.TempDir(), server.URL, "bucket")
 	src := t.TempDir()

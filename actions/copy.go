@@ -37,7 +37,6 @@ func (r *run) task(s *steps.Step) transfer.Task {
 func (r *run) copy(ctx context.Context, s *steps.Step, to stores.Store, again bool) (steps.Record, error) {
 	task := r.task(s)
 	if again {
-		r.sweep(ctx, s)
 		if rec, done, err := r.arrived(ctx, s, &task); done || err != nil {
 			return rec, err
 		}
@@ -145,7 +144,6 @@ func (r *run) same(ctx context.Context, task *transfer.Task, there *stores.Entry
 
 // cleanStep removes what an unfinished copy has left.
 func (r *run) cleanStep(ctx context.Context, s *steps.Step) error {
-	r.sweep(ctx, s)
 	return r.transfers.Clean(ctx, r.task(s))
 }
 

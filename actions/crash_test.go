@@ -30,6 +30,7 @@ var (
 // A job that is killed at any moment goes on where it was: in the end the target is the
 // source, byte for byte and file for file, nothing unfinished lies about, and the log is true.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	seed := *crashSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
@@ -37,6 +38,7 @@ func TestKilled(t *testing.T) {
 	for i, from := range []string{"local", "s3", "content"} {
 		for j, to := range []string{"local", "s3"} {
 			t.Run(from+" to "+to, func(t *testing.T) {
+				t.Parallel()
 				t.Logf("-crash.seed %d", seed)
 				c := newCrash(t, from, to, rand.New(rand.NewPCG(seed, uint64(i*2+j))))
 				for turn := 0; c.kills < *crashRounds; turn++ {
@@ -50,6 +52,7 @@ func TestKilled(t *testing.T) {
 // A move that is killed at any moment has each file on one side at least, and in the end on
 // the other alone.
 func TestMoveKilled(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	server := testserver.Versitygw(t, "target")
 	data := t.TempDir()

@@ -36,6 +36,7 @@ func small(n int) map[string]string {
 
 // A job waits for a server that is out of reach, does the rest meanwhile, and goes on by itself.
 func TestOffline(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	proxy := behind(t, server)
 	w := newWorld(t, t.TempDir(), proxy.URL(), "bucket")
@@ -74,6 +75,7 @@ func TestOffline(t *testing.T) {
 
 // A server that refuses some objects, or is full for them, does not keep the others.
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	proxy := behind(t, server)
 	w := newWorld(t, t.TempDir(), proxy.URL(), "bucket")
@@ -140,6 +142,7 @@ func TestDiskFull(t *testing.T) {
 
 // A source that is written while it is copied is not copied, nor anything half of it.
 func TestSourceChanges(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	w := newWorld(t, t.TempDir(), server.URL, "bucket")
 	src := t.TempDir()

@@ -18,7 +18,6 @@ import (
 	"sd/actions/stores"
 	"sd/actions/transfer"
 	"sd/jobs"
-	"sd/library"
 )
 
 const (
@@ -42,9 +41,8 @@ type run struct {
 	journal   *steps.Journal
 	transfers *transfer.Transfers
 	control   *jobs.Control
-	unique    string    // what the names of temporary files of this job begin with
-	root      string    // the local target; "" is none
-	created   time.Time // the job
+	unique    string // what the names of temporary files of this job begin with
+	root      string // the local target; "" is none
 	began     time.Time
 
 	work   chan *steps.Step
@@ -75,7 +73,7 @@ type run struct {
 
 // newRun opens all that a run needs.
 func (e *Engine) newRun(ctx context.Context, control *jobs.Control) (*run, error) {
-	r, err := e.openRun(ctx, control.Job())
+	r, err := e.openRun(ctx, control.Job().ID)
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +90,12 @@ func (e *Engine) newRun(ctx context.Context, control *jobs.Control) (*run, error
 }
 
 // openRun opens what there is of a job.
-func (e *Engine) openRun(ctx context.Context, job library.Job) (*run, error) {
-	id := job.ID
+func (e *Engine) openRun(ctx context.Context, id int64) (*run, error) {
 	plan, err := e.openPlan(id)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{e: e, job: id, plan: plan, header: plan.Header(), created: job.Created, began: time.Now(),
+	r := &run{e: e, job: id, plan: plan, header: plan.Header(), began: time.Now(),
 		after: make(map[int64][]*steps.Step), outages: make(map[string]*outage),
 		back: make(map[string]time.Time), kept: make(map[int64]json.RawMessage), filed: make(map[int64]struct{})}
 	r.changed = sync.NewCond(&r.mu)

@@ -20,7 +20,7 @@ func TestLongStates(t *testing.T) {
 	job := w.committed(t, src, t.TempDir(), false)
 	open := func() *run {
 		t.Helper()
-		r, err := w.openRun(t.Context(), job)
+		r, err := w.openRun(t.Context(), job.ID)
 		must(t, err)
 		r.journal, err = steps.OpenJournal(w.journalPath(job.ID))
 		must(t, err)

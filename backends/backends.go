@@ -229,14 +229,6 @@ type Upload interface {
 	Abort(ctx context.Context) error
 }
 
-// An UploadSweeper ends uploads whose ids nobody knows: those of a process that was killed
-// between asking for one and noting its id.
-type UploadSweeper interface {
-	// SweepUploads aborts the uploads of name that were begun no longer ago than age, by the
-	// store's clock, but for those that known tells of. What known is asked is part of Upload.ID.
-	SweepUploads(ctx context.Context, name string, age time.Duration, known func(id string) bool) error
-}
-
 // Begun is an upload in parts that was neither committed nor aborted.
 type Begun struct {
 	ID    string    // for Uploader.Upload, to abort it
