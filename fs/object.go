@@ -47,6 +47,7 @@ type object struct {
 	staged   *staging.File // what is written here; nil where that is nothing
 	base     *cache.Reader // of what is under it
 	lent     []*object     // those that show bytes of it: see copyFrom
+	lender   *object       // it shows bytes of that one, or did
 	failed   error         // why the last commit failed
 }
 
@@ -131,6 +132,7 @@ type objectTable struct {
 	byName map[string]weak.Pointer[object]
 	dirty  map[*object]struct{}            // those with something staged
 	moved  map[string]weak.Pointer[object] // those that took their number with them from that name
+	lends  map[*object]struct{}            // those of which others may show bytes
 }
 
 // objectGens numbers objects, so that no two of a process are the same to the kernel.

@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"syscall"
@@ -119,12 +120,39 @@ func (o *object) lendable(ctx context.Context, f *objectFile) (backends.Entry, b
 	return e, f.reader != nil && f.passed.content == o.content && !o.gone && o.staged == nil && e.Version != ""
 }
 
-// lend notes that d shows bytes of o. The turn is held.
+// lend notes that d shows bytes of o, or is about to, until d lets go of what is staged.
 func (o *object) lend(d *object) {
-	lent := o.borrowers()
+	d.mu.Lock()
+	before := d.lender
+	d.lender = o
+	d.mu.Unlock()
+	if before != nil && before != o {
+		before.repaid(d)
+	}
+	t := &o.store.objects
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.lent = append(slices.DeleteFunc(lent, func(other *object) bool { return other == d }), d)
+	if !slices.Contains(o.lent, d) {
+		o.lent = append(o.lent, d)
+	}
+	if t.lends == nil {
+		t.lends = make(map[*object]struct{})
+	}
+	t.lends[o] = struct{}{}
+}
+
+// repaid notes that d shows no bytes of o any more.
+func (o *object) repaid(d *object) {
+	t := &o.store.objects
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.lent = slices.DeleteFunc(o.lent, func(other *object) bool { return other == d }); len(o.lent) == 0 {
+		delete(t.lends, o)
+	}
 }
 
 // borrowers gives those that show bytes of o.
@@ -144,15 +172,8 @@ func (o *object) borrows() bool {
 // part makes those that show bytes of o independent of it, before its version is no more at
 // its name.
 func (o *object) part(ctx context.Context) syscall.Errno {
-	o.mu.Lock()
-	lent := o.lent
-	o.lent = nil
-	o.mu.Unlock()
-	for i, d := range lent {
+	for _, d := range o.borrowers() {
 		if errno := d.ownCopy(ctx); errno != 0 {
-			o.mu.Lock()
-			o.lent = append(o.lent, lent[i:]...)
-			o.mu.Unlock()
 			return errno
 		}
 	}
@@ -205,15 +226,10 @@ func (s *store) partBelow(ctx context.Context, name string) syscall.Errno {
 
 // lenders gives the objects at a name and below it of which others show bytes.
 func (t *objectTable) lenders(name string) []*object {
-	var found []*object
 	t.mu.Lock()
-	for at, w := range t.byName {
-		if o := w.Value(); o != nil && within(at, name) {
-			found = append(found, o)
-		}
-	}
+	all := slices.Collect(maps.Keys(t.lends))
 	t.mu.Unlock()
-	return slices.DeleteFunc(found, func(o *object) bool { return len(o.borrowers()) == 0 })
+	return slices.DeleteFunc(all, func(o *object) bool { return !within(o.name(), name) || len(o.borrowers()) == 0 })
 }
 
 // beginMove keeps changes out of two folders, at a moment when nothing shows bytes of what

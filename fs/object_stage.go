@@ -201,10 +201,13 @@ func (o *object) letGo() {
 		o.mu.Unlock()
 		return
 	}
-	f, base := o.staged, o.base
+	f, base, lender := o.staged, o.base, o.lender
 	o.present()
-	o.staged, o.base = nil, nil
+	o.staged, o.base, o.lender = nil, nil, nil
 	o.mu.Unlock()
+	if lender != nil {
+		lender.repaid(o)
+	}
 	o.store.objects.hold(o)
 	f.Close()
 	if base != nil {

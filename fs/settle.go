@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -87,7 +88,11 @@ func (r *recovered) settle(ctx context.Context, volume, name string) error {
 	all.SetLimit(settleAtOnce)
 	for _, f := range files {
 		all.Go(func() error {
-			if err := f.Sync(ctx); err != nil {
+			err := f.Sync(ctx)
+			if errors.Is(err, iofs.ErrClosed) && !f.Dirty() {
+				return nil // it was sent in the background, and let go
+			}
+			if err != nil {
 				return fmt.Errorf("%q, which an earlier mount has left, is not at its provider yet: %w", f.Name(), err)
 			}
 			return nil
