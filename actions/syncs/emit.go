@@ -141,6 +141,7 @@ func (p *planner) addCopy(ctx context.Context, r *row, to int, s, after slot, no
 		step.Absent = true
 	}
 	step.Note = note
+	p.need[to] += step.Size - step.OverSize
 	p.near(ctx, r.e[1-to], to, &step)
 	p.countCopy(&step)
 	return p.add(s, after, step)

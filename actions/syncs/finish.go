@@ -52,7 +52,10 @@ func (p *planner) finishSteps(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.addMetas()
+	if err := p.addMetas(); err != nil {
+		return err
+	}
+	return p.estimate(ctx)
 }
 
 // mayBeRenamed tells whether new files on side i wait, because they may be there already.
@@ -325,7 +328,7 @@ func CheckMaxDelete(rule string) error {
 
 // guard refuses a plan that removes more than it may, or that takes a side for emptied that is
 // perhaps only not there.
-func (p *planner) guard() error {
+func (p *planner) guard(ctx context.Context) error {
 	for i := range p.sides {
 		s, other := &p.sides[i], &p.sides[1-i]
 		deletes := int64(0)
@@ -340,6 +343,11 @@ func (p *planner) guard() error {
 		}
 		if s.files == 0 && deletes > 0 && p.last.Count > 0 && !all {
 			return &EmptyError{URI: s.uri(""), Files: p.last.Count}
+		}
+		if s.files == 0 && deletes > 0 && p.last.Count == 0 && s.dir != "" { // a bucket lists nothing below a name that is mistyped
+			if _, err := s.store.Stat(ctx, s.dir); err != nil {
+				return fmt.Errorf("%s has nothing, and %d files in %s would be removed: %w", s.uri(""), deletes, other.uri(""), err)
+			}
 		}
 		if deletes > most {
 			return &MaxDeleteError{URI: other.uri(""), Deletes: deletes, Files: other.files, Max: most}

@@ -37,14 +37,6 @@ func (r *row) key() string {
 	return r.rel
 }
 
-// any is an entry of the row.
-func (r *row) any() *stores.Entry {
-	if r.e[0] != nil {
-		return r.e[0]
-	}
-	return r.e[1]
-}
-
 // kept tells whether a side has what it had when both were last the same.
 func (r *row) kept(side int) bool {
 	if r.last == nil || r.e[side] == nil {
@@ -82,8 +74,12 @@ type planner struct {
 
 	rows  []row
 	names int64
-	sum   steps.Summary
-	steps []int64 // by slot
+	// met is the name that was met last.
+	met       string
+	metFolder bool
+	sum       steps.Summary
+	need      [2]int64 // bytes that a side is to hold more than now
+	steps     []int64  // by slot
 
 	frames []frame
 	dels   [2][]removal
@@ -132,7 +128,7 @@ func (p *planner) plan(ctx context.Context) error {
 		err = p.matchRenames(ctx)
 	}
 	if err == nil {
-		err = p.guard()
+		err = p.guard(ctx)
 	}
 	if err == nil {
 		err = p.finishSteps(ctx)
@@ -223,6 +219,11 @@ func (p *planner) meet(ctx context.Context, rel string, x, y *stores.Entry) erro
 		any = y
 	}
 	r := row{rel: rel, folder: any.Kind == stores.Dir}
+	// What comes out of its order would be taken for missing on one side, and be removed.
+	if p.names > 1 && !compare.Before(p.met, p.metFolder, rel, r.folder) {
+		return fmt.Errorf("%s lists its files in no order that can be compared (%q after %q): nothing was done", p.sides[0].uri(""), rel, p.met)
+	}
+	p.met, p.metFolder = rel, r.folder
 	if err := p.passOver(rel, r.folder); err != nil {
 		return err
 	}

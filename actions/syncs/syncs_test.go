@@ -219,7 +219,7 @@ func TestUnchanged(t *testing.T) {
 	w := newWorld(t)
 	a, b := folder(w.dir+"/a"), prefix("to")
 	s := spec(steps.Mirror, a, b)
-	const files, page = 3000, 100
+	const files, page = 1200, 100
 	for i := range files {
 		a.write(w, fmt.Sprintf("d%d/f%04d", i%7, i), fmt.Sprint(i))
 	}

@@ -20,7 +20,6 @@ import (
 	"sd/backends"
 	"sd/backends/mem"
 	"sd/identity"
-	"sd/jobs"
 	"sd/library"
 	"sd/resolver"
 	"sd/sdpath"
@@ -317,15 +316,7 @@ func (p prefix) tree(w *world) map[string]string {
 	return list
 }
 
-// lastJob is the newest job.
-func (w *world) lastJob() jobs.Job {
-	w.Helper()
-	list, err := jobs.List(context.Background(), w.lib, 1)
-	w.must(err)
-	return list[0]
-}
-
 var (
-	modelSeeds  = flag.Int("model.seeds", 6, "how many lives of a pair the model tests try")
-	modelRounds = flag.Int("model.rounds", 12, "rounds in each")
+	modelSeeds  = flag.Int("model.seeds", 4, "how many lives of a pair the model tests try")
+	modelRounds = flag.Int("model.rounds", 8, "rounds in each")
 )
