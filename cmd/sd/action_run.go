@@ -75,8 +75,8 @@ func (w *work) run(ctx context.Context, job library.Job, row *actedRow) error {
 	return w.app.showActed(ctx, w.places, row, err, left)
 }
 
-// takeOver is why a job that is left to a mount is followed no more: there is none.
-var takeOver = errors.New("the mount is gone")
+// errTakeOver is why a job that is left to a mount is followed no more: there is none.
+var errTakeOver = errors.New("the mount is gone")
 
 // follow follows a job that a mount does, and returns false if the mount has ended without
 // having begun it, or has given it back. The error is that of ctx, or of the library.
@@ -86,11 +86,11 @@ func (w *work) follow(ctx context.Context, job library.Job, bar *actionProgress)
 	defer cancel(nil)
 	_, err := jobs.Wait(waiting, w.places.library, job.ID, func(j jobs.Job) {
 		if !j.Live && !j.State.Ended() && j.State != library.Paused && !w.places.mountRunsJobs(ctx) {
-			cancel(takeOver)
+			cancel(errTakeOver)
 		}
 		bar.showJob(j)
 	})
-	if errors.Is(context.Cause(waiting), takeOver) && ctx.Err() == nil {
+	if errors.Is(context.Cause(waiting), errTakeOver) && ctx.Err() == nil {
 		return false, nil
 	}
 	return true, err
