@@ -3,7 +3,6 @@ package transfer_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	iofs "io/fs"
@@ -21,156 +20,7 @@ import (
 	"sd/actions/stores"
 	"sd/actions/transfer"
 	"sd/backends"
-	"sd/library"
-	"sd/resolver"
-	"sd/sdpath"
 )
-
-// disk is the local store, Transfers, and a folder from and one to copy to.
-type disk struct {
-	testing.TB
-	*transfer.Transfers
-	local    *stores.Local
-	src, dst string
-	tasks    int
-}
-
-func newDisk(t testing.TB, cfg transfer.Config) *disk {
-	t.Helper()
-	d := &disk{TB: t}
-	lib, err := library.Open(context.Background(), t.TempDir(), "")
-	d.must(err)
-	t.Cleanup(func() { d.must(lib.Close()) })
-	r, err := resolver.New(lib, nil)
-	d.must(err)
-	t.Cleanup(func() { d.must(r.Close()) })
-	set := stores.New(lib, r, stores.Hooks{})
-	t.Cleanup(func() { d.must(set.Close()) })
-	st, _, err := set.Of(context.Background(), sdpath.NewPhysical("local", "/"))
-	d.must(err)
-	d.local = st.(*stores.Local)
-	cfg.Set = set
-	d.Transfers = transfer.New(cfg)
-	top := t.TempDir()
-	d.src, d.dst = filepath.Join(top, "src"), filepath.Join(top, "dst")
-	d.must(os.Mkdir(d.src, 0o755))
-	d.must(os.Mkdir(d.dst, 0o755))
-	t.Cleanup(func() { transfer.CloseIdle(d.Transfers) })
-	return d
-}
-
-func (d *disk) must(err error) {
-	d.Helper()
-	if err != nil {
-		d.Fatal(err)
-	}
-}
-
-// file writes a source, an old one: nobody waits for it to settle.
-func (d *disk) file(name string, data []byte) string {
-	d.Helper()
-	path := filepath.Join(d.src, name)
-	d.must(os.WriteFile(path, data, 0o644))
-	return path
-}
-
-func (d *disk) entry(path string) stores.Entry {
-	d.Helper()
-	e, err := d.local.Stat(context.Background(), path)
-	d.must(err)
-	return e
-}
-
-// task copies the file at from to the name in dst, where nothing may be.
-func (d *disk) task(from, name string) transfer.Task {
-	d.Helper()
-	d.tasks++
-	return transfer.Task{
-		From: d.local, Source: d.entry(from), To: d.local, Name: filepath.Join(d.dst, name), Absent: true,
-		Unique: fmt.Sprint("test-1-", d.tasks),
-	}
-}
-
-func (d *disk) copy(task transfer.Task) transfer.Result {
-	d.Helper()
-	r, err := d.Copy(context.Background(), task)
-	d.must(err)
-	return r
-}
-
-// only checks that the target folder has these names and no others.
-func (d *disk) only(names ...string) {
-	d.Helper()
-	list, err := os.ReadDir(d.dst)
-	d.must(err)
-	var got []string
-	for _, e := range list {
-		got = append(got, e.Name())
-	}
-	slices.Sort(names)
-	if !slices.Equal(got, names) {
-		d.Errorf("the target folder has %q, want %q", got, names)
-	}
-}
-
-// same checks that two files are alike in bytes and attributes.
-func (d *disk) same(a, b string) {
-	d.Helper()
-	x, y := d.describe(a), d.describe(b)
-	if x != y {
-		d.Errorf("%s is\n%s, want\n%s", b, y, x)
-	}
-}
-
-func (d *disk) describe(path string) string {
-	d.Helper()
-	e := d.entry(path)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%o %d:%d %d %s %q\n", e.Mode, e.UID, e.GID, e.Size, e.ModTime.Format(time.RFC3339Nano), e.Link)
-	if e.Kind != stores.File {
-		return b.String()
-	}
-	data, err := os.ReadFile(path)
-	d.must(err)
-	fmt.Fprintf(&b, "%x\n", sha256.Sum256(data))
-	room := make([]byte, 1<<16)
-	n, err := unix.Listxattr(path, room)
-	d.must(err)
-	names := strings.Split(strings.TrimSuffix(string(room[:n]), "\x00"), "\x00")
-	slices.Sort(names)
-	for _, name := range names {
-		if name == "" {
-			continue
-		}
-		value := make([]byte, 1<<16)
-		n, err := unix.Getxattr(path, name, value)
-		d.must(err)
-		fmt.Fprintf(&b, "%s=%q\n", name, value[:n])
-	}
-	return b.String()
-}
-
-func noise(n int, seed byte) []byte {
-	data := make([]byte, n)
-	rand.NewChaCha8([32]byte{seed}).Read(data)
-	return data
-}
-
-func isRoot() bool { return os.Geteuid() == 0 }
-
-// ways runs a test for each way in which a new file gets its name and its bytes.
-func ways(t *testing.T, fn func(*disk)) {
-	t.Run("unnamed", func(t *testing.T) { fn(newDisk(t, transfer.Config{})) })
-	t.Run("named", func(t *testing.T) {
-		d := newDisk(t, transfer.Config{})
-		d.must(transfer.NameFirst(d.Transfers, d.dst))
-		var st unix.Stat_t
-		d.must(unix.Stat(d.src, &st))
-		d.must(transfer.NoClones(d.Transfers, d.dst, uint64(st.Dev)))
-		d.must(transfer.NoRanges(d.Transfers, d.dst, uint64(st.Dev)))
-		fn(d)
-	})
-}
 
 func TestLocalCopy(t *testing.T) {
 	ways(t, func(d *disk) {
@@ -415,4 +265,71 @@ func TestLocalSourceChanges(t *testing.T) {
 		}
 		d.only()
 	})
+}
+
+// An access list travels, and one that a folder would give to new files does not come instead.
+func TestLocalACL(t *testing.T) {
+	d := newDisk(t, transfer.Config{})
+	// Version 2; user::rw- user:1:r-- group::r-- mask::r-- other::---
+	acl := func(named uint16) []byte {
+		b := []byte{2, 0, 0, 0}
+		for _, e := range [][3]uint32{{1, 6, ^uint32(0)}, {2, uint32(named), 1}, {4, 4, ^uint32(0)}, {0x10, 6, ^uint32(0)}, {0x20, 0, ^uint32(0)}} {
+			b = append(b, byte(e[0]), byte(e[0]>>8), byte(e[1]), byte(e[1]>>8), byte(e[2]), byte(e[2]>>8), byte(e[2]>>16), byte(e[2]>>24))
+		}
+		return b
+	}
+	with, without := d.file("with", []byte("1")), d.file("without", []byte("2"))
+	if err := unix.Setxattr(with, "system.posix_acl_access", acl(4), 0); errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skip("no access lists here")
+	} else {
+		d.must(err)
+	}
+	d.must(unix.Setxattr(d.dst, "system.posix_acl_default", acl(6), 0))
+	for _, from := range []string{with, without} {
+		if r := d.copy(d.task(from, filepath.Base(from))); len(r.Lost) > 0 {
+			t.Errorf("lost %q", r.Lost)
+		}
+		d.same(from, filepath.Join(d.dst, filepath.Base(from)))
+	}
+}
+
+func TestLocalKinds(t *testing.T) {
+	d := newDisk(t, transfer.Config{})
+	pipe := filepath.Join(d.src, "pipe")
+	d.must(unix.Mkfifo(pipe, 0o644))
+	if _, err := d.Copy(context.Background(), d.task(pipe, "pipe")); err == nil {
+		t.Error("a pipe was copied")
+	}
+	file := d.file("f", []byte("x"))
+	task := d.task(file, "f")
+	d.must(os.Remove(file))
+	d.must(unix.Mkfifo(file, 0o644))
+	if _, err := d.Copy(context.Background(), task); !errors.Is(err, backends.ErrChanged) {
+		t.Errorf("a pipe in the place of a file: got %v, want ErrChanged", err)
+	}
+	task.Source.Kind = stores.Symlink
+	if _, err := d.Copy(context.Background(), task); !errors.Is(err, backends.ErrChanged) {
+		t.Errorf("a pipe in the place of a link: got %v, want ErrChanged", err)
+	}
+	d.only()
+}
+
+// Where the file system shares blocks, a copy does.
+func TestLocalClone(t *testing.T) {
+	d := newDisk(t, transfer.Config{})
+	from := d.file("f", noise(1<<20, 1))
+	in, err := os.Open(from)
+	d.must(err)
+	defer in.Close()
+	out, err := os.Create(filepath.Join(d.src, "probe"))
+	d.must(err)
+	defer out.Close()
+	if err := unix.IoctlFileClone(int(out.Fd()), int(in.Fd())); err != nil {
+		t.Skip("no shared blocks here:", err)
+	}
+	r := d.copy(d.task(from, "f"))
+	if r.Method != steps.Clone || r.Through != 0 {
+		t.Errorf("got %v and %d bytes, want a clone", r.Method, r.Through)
+	}
+	d.same(from, filepath.Join(d.dst, "f"))
 }
