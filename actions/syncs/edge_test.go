@@ -201,3 +201,33 @@ func TestUnreachable(t *testing.T) {
 	}
 	w.inStep(s, a, b)
 }
+
+// What an undo has taken back does not count as deleted by a user.
+func TestUndone(t *testing.T) {
+	pairs(t, func(t *testing.T, w *world, a, b side) {
+		s := spec(steps.Bidirectional, a, b)
+		a.write(w, "f", "1")
+		b.write(w, "g", "2")
+		w.mustSync(s)
+		jobs, err := w.lib.Jobs(t.Context(), 1)
+		w.must(err)
+		e := actions.New(actions.Config{Library: w.lib, Resolver: w.resolver})
+		defer e.Close()
+		d, err := e.PlanUndo(t.Context(), jobs[0].ID, steps.Who{})
+		w.must(err)
+		job, err := d.Commit(t.Context(), false)
+		w.must(err)
+		_, err = e.Run(t.Context(), job, nil)
+		w.must(err)
+		if got := b.tree(w); got["f"] != "" || got["g"] != "2" {
+			t.Errorf("got %v, want the copy gone again", got)
+		}
+		if sum := w.mustSync(s); sum.Deletes.Files > 0 {
+			t.Errorf("got %+v, want nothing removed", sum)
+		}
+		w.inStep(s, a, b)
+		if got := b.tree(w); got["f"] != "1" || got["g"] != "2" {
+			t.Errorf("got %v, want both files on both sides", got)
+		}
+	})
+}

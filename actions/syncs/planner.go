@@ -100,7 +100,7 @@ func (p *planner) plan(ctx context.Context) error {
 	if err := settle(ctx, p.env.Library, &p.pair); err != nil {
 		return err
 	}
-	if err := p.openState(); err != nil {
+	if err := p.openState(ctx); err != nil {
 		return err
 	}
 	defer p.last.close()
@@ -139,9 +139,9 @@ func (p *planner) plan(ctx context.Context) error {
 	return p.keepFound()
 }
 
-// openState opens the last state. Without one, or where it was damaged, nothing counts as
-// deleted.
-func (p *planner) openState() error {
+// openState opens the last state. Without one, or where it was damaged or a sync was taken
+// back, nothing counts as deleted.
+func (p *planner) openState(ctx context.Context) error {
 	var err error
 	p.last, err = p.pair.state()
 	if errors.Is(err, errDamaged) {
@@ -150,6 +150,16 @@ func (p *planner) openState() error {
 			return err
 		}
 		p.last, err = p.pair.state()
+	}
+	if err != nil {
+		return err
+	}
+	undone, err := p.undone(ctx)
+	if err == nil && undone {
+		p.last.close()
+		if err = p.pair.forget(); err == nil {
+			p.last, err = p.pair.state()
+		}
 	}
 	if err != nil {
 		return err

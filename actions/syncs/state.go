@@ -182,7 +182,7 @@ func (s *stateWriter) add(r record) error {
 
 // finish makes it the state of the pair.
 func (s *stateWriter) finish() error {
-	s.Saved = time.Now().UTC().Truncate(time.Second)
+	s.Saved = time.Now().UTC().Truncate(time.Millisecond)
 	return s.list.finish(s.about)
 }
 
