@@ -25,6 +25,7 @@ type conn struct {
 	region string
 	aws    bool // not a custom endpoint
 	keys   *keys
+	lean   *lean // nil: all is left to the SDK
 	made   time.Time
 }
 
@@ -95,6 +96,9 @@ func (b *Backend) dial(ctx context.Context) (*conn, error) {
 		}
 		o.DisableLogOutputChecksumValidationSkipped = true
 		c.region = o.Region
+		if o.BaseEndpoint != nil && o.UsePathStyle {
+			c.lean = newLean(*o.BaseEndpoint, b.cfg.Bucket, o.Region)
+		}
 	})
 	if c.region != "" {
 		return c, nil

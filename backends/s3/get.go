@@ -98,7 +98,15 @@ func (r *reader) open() error {
 	}
 	var out *sdk.GetObjectOutput
 	err := r.b.try(r.call, func(ctx context.Context, api *sdk.Client) (err error) {
-		out, err = api.GetObject(ctx, in, unchecked)
+		options := []func(*sdk.Options){unchecked}
+		var handed func(*sdk.Options)
+		if out, handed = r.b.getLean(ctx, api, in); out != nil {
+			return nil
+		}
+		if handed != nil {
+			options = append(options, handed)
+		}
+		out, err = api.GetObject(ctx, in, options...)
 		return err
 	})
 	if err != nil {

@@ -71,7 +71,10 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if err != nil {
 		return backends.Entry{}, err
 	}
-	var out *sdk.PutObjectOutput
+	var (
+		out *sdk.PutObjectOutput
+		at  *time.Time
+	)
 	err = b.end(call, b.send(call, w, heeded, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
 		in := in
 		in.ChecksumCRC32C = w.crc
@@ -81,7 +84,22 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 		if w.conditional {
 			in.IfMatch, in.IfNoneMatch = condition(c)
 		}
-		out, err = api.PutObject(ctx, &in, w.options)
+		options := []func(*sdk.Options){w.options}
+		if w.crc != nil {
+			var handed func(*sdk.Options)
+			if out, at, handed = b.putLean(ctx, api, &in, body); out != nil {
+				return nil
+			}
+			if handed != nil {
+				options = append(options, handed)
+				if _, err := body.Seek(0, io.SeekStart); err != nil {
+					return err
+				}
+			}
+		}
+		if out, err = api.PutObject(ctx, &in, options...); err == nil {
+			at = servedAt(out.ResultMetadata)
+		}
 		return err
 	}))
 	if err != nil {
@@ -91,7 +109,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if aws.ToString(out.ETag) == "" && (size > 0 || !marks(key)) {
 		return b.head(ctx, key, "")
 	}
-	return carrying(withSum(fileEntry(key, size, out.ETag, servedAt(out.ResultMetadata))), &m), nil
+	return carrying(withSum(fileEntry(key, size, out.ETag, at)), &m), nil
 }
 
 // servedAt is when a reply was made, by the server's clock if it tells.
