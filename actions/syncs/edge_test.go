@@ -78,6 +78,19 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// A folder that is named by a link is the folder.
+func TestLinkedRoot(t *testing.T) {
+	w := newWorld(t)
+	a, b := folder(w.dir+"/a"), prefix("b")
+	a.write(w, "f", "1")
+	w.must(os.Symlink("a", w.dir+"/link"))
+	w.mustSync(spec(steps.Mirror, folder(w.dir+"/link"), b))
+	w.inStep(spec(steps.Mirror, a, b), a, b)
+	if _, _, err := w.plan(spec(steps.Mirror, a, folder(w.dir+"/link/in"))); err == nil {
+		t.Error("a folder was to be mirrored into itself")
+	}
+}
+
 // What lies in a folder that cannot be looked into is missing on no side.
 func TestBlindFolder(t *testing.T) {
 	w := newWorld(t)

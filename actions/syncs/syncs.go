@@ -20,6 +20,7 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -123,19 +124,33 @@ func (s *side) open(ctx context.Context, set *stores.Set, uri string) error {
 		return fmt.Errorf("%s is no folder: a sync is of two folders", uri)
 	case *stores.Local:
 		s.local = true
+		// What is named is the folder, whatever links lead there.
+		s.dir = realPath(s.dir)
 		e, err := st.Stat(ctx, s.dir)
 		switch {
 		case errors.Is(err, iofs.ErrNotExist):
 			s.missing = true
 		case err != nil:
 			return err
-		case e.Kind == stores.Symlink:
-			return fmt.Errorf("%s is a link: name the folder that it points to, or put \"/.\" behind it", uri)
 		case e.Kind != stores.Dir:
 			return &iofs.PathError{Op: "sync", Path: uri, Err: backends.ErrNotDir}
 		}
 	}
 	return nil
+}
+
+// realPath is a local path without links on its way, as far as it is there.
+func realPath(name string) string {
+	for dir, rest := name, ""; ; {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return name
+		}
+		dir, rest = up, filepath.Join(filepath.Base(dir), rest)
+	}
 }
 
 // key tells the folder from all others.

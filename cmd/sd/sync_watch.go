@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"sd/actions"
@@ -70,6 +71,9 @@ func watchSide(ctx context.Context, p *places, s steps.Source) (*watch.Tree, err
 	_, name, err := p.resolver.Resolve(ctx, at)
 	if err != nil {
 		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
 	}
 	tree, err := watch.WatchTree(name)
 	if err != nil {
