@@ -7,6 +7,8 @@ import (
 	"sd/actions/steps"
 	"sd/actions/stores"
 	"sd/actions/syncs"
+	"sd/jobs"
+	"sd/library"
 )
 
 // Plan makes a plan for cp, mv, rm, mkdir or sync. progress, which may be nil, is called now and
@@ -35,5 +37,8 @@ func (e *Engine) settleSync(ctx context.Context, spec *steps.Spec) error {
 }
 
 func (e *Engine) syncEnv() syncs.Env {
-	return syncs.Env{Set: e.set, Library: e.lib, Resolver: e.resolver}
+	return syncs.Env{Set: e.set, Library: e.lib, Resolver: e.resolver, JobState: func(ctx context.Context, id int64) (library.JobState, error) {
+		job, err := jobs.Get(ctx, e.lib, id)
+		return job.State, err
+	}}
 }

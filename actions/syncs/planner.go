@@ -97,7 +97,7 @@ type planner struct {
 func (p *planner) plan(ctx context.Context) error {
 	a, b := &p.sides[0], &p.sides[1]
 	p.pair = pairOf(p.env.Library.Dir(), a.key(), b.key())
-	if err := settle(ctx, p.env.Library, &p.pair); err != nil {
+	if err := settle(ctx, p.env, &p.pair); err != nil {
 		return err
 	}
 	if err := p.openState(ctx); err != nil {

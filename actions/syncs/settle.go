@@ -37,14 +37,14 @@ func (e *UnfinishedError) Error() string {
 // removed.
 const abandoned = time.Hour
 
-// Settle brings what ended jobs about the pair have done into its state. An *UnfinishedError
+// settle brings what ended jobs about the pair have done into its state. An *UnfinishedError
 // says that one has not ended; the others are settled all the same.
-func settle(ctx context.Context, lib *library.Library, p *pair) error {
+func settle(ctx context.Context, env Env, p *pair) error {
 	paths, err := p.founds()
 	if err != nil || len(paths) == 0 {
 		return err
 	}
-	jobs, err := jobsOf(lib.Dir(), p, paths)
+	jobs, err := jobsOf(env.Library.Dir(), p, paths)
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,14 @@ func settle(ctx context.Context, lib *library.Library, p *pair) error {
 		if id == 0 {
 			err = dropAbandoned(path)
 		} else {
-			var job library.Job
-			job, err = lib.Job(ctx, id)
+			var state library.JobState
+			state, err = env.JobState(ctx, id)
 			switch {
-			case err == nil && !job.State.Ended():
-				unfinished = &UnfinishedError{Job: id, State: job.State}
+			case err == nil && !state.Ended():
+				unfinished = &UnfinishedError{Job: id, State: state}
 				continue
 			case err == nil || errors.Is(err, iofs.ErrNotExist):
-				err = settleJob(p, path, filepath.Join(jobsDir(lib.Dir()), strconv.FormatInt(id, 10)+".journal"))
+				err = settleJob(p, path, filepath.Join(jobsDir(env.Library.Dir()), strconv.FormatInt(id, 10)+".journal"))
 			}
 		}
 		if err != nil {
@@ -287,7 +287,7 @@ func Settle(ctx context.Context, env Env, spec *steps.Spec) error {
 		}
 	}
 	p := pairOf(env.Library.Dir(), sides[0].key(), sides[1].key())
-	err := settle(ctx, env.Library, &p)
+	err := settle(ctx, env.complete(), &p)
 	if errors.As(err, new(*UnfinishedError)) {
 		return nil
 	}

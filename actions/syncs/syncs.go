@@ -41,6 +41,23 @@ type Env struct {
 	// Progress is told now and then how many files were looked at so far. nil is nobody.
 	Progress func(files int64)
 	Now      func() time.Time // nil is time.Now
+	// JobState tells how a job stands; one that was forgotten is fs.ErrNotExist. nil asks the
+	// library, which takes a job whose process was killed for Running.
+	JobState func(ctx context.Context, id int64) (library.JobState, error)
+}
+
+// complete fills in what may be nil.
+func (env Env) complete() Env {
+	if env.Now == nil {
+		env.Now = time.Now
+	}
+	if env.JobState == nil {
+		env.JobState = func(ctx context.Context, id int64) (library.JobState, error) {
+			job, err := env.Library.Job(ctx, id)
+			return job.State, err
+		}
+	}
+	return env
 }
 
 // NewFound is a name for Options.Found. Who makes the Spec of a sync sets it, so that the
@@ -52,9 +69,7 @@ func NewFound() string { return strings.ToLower(rand.Text()[:16]) }
 // An *UnfinishedError says that an earlier job about the same folders must end first. If there
 // are no steps the pair is in step, and that is remembered.
 func Make(ctx context.Context, env Env, spec *steps.Spec, w *steps.Writer) (steps.Summary, []steps.StoreRef, error) {
-	if env.Now == nil {
-		env.Now = time.Now
-	}
+	env = env.complete()
 	if len(spec.Sources) != 1 {
 		return steps.Summary{}, nil, errors.New("a sync is of one folder with another: name two")
 	}
