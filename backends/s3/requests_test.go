@@ -24,6 +24,8 @@ func TestRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The LIST of it may come after the HEAD has answered.
+	until(t, "all of that was asked", func() bool { return l.faults.Count("LIST") == 1 && total(l) == 2 })
 	list := func(dir string) func(*testing.T) {
 		return func(t *testing.T) { names(t, l, dir) }
 	}
