@@ -141,6 +141,9 @@ func (w *work) scan(ctx context.Context, loc library.Location, folders map[strin
 			return err
 		}
 	}
+	if w.hurry {
+		return nil
+	}
 	return w.identify(ctx, loc)
 }
 

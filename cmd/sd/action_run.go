@@ -21,6 +21,7 @@ type work struct {
 	notes  *notes
 	engine *actions.Engine
 	closed bool
+	hurry  bool // the user wants it to end: no more than has to be is done
 }
 
 func (a *app) newWork(ctx context.Context, p *places) (*work, error) {
@@ -66,6 +67,7 @@ func (w *work) run(ctx context.Context, job library.Job, row *actedRow) error {
 		var outcome actions.Outcome
 		outcome, err = w.engine.Run(ctx, job, bar.show)
 		row.Outcome = &outcome
+		w.hurry = ctx.Err() != nil
 		if e := w.indexJob(context.WithoutCancel(ctx), job.ID); e != nil {
 			w.unnoted(e)
 		}

@@ -21,7 +21,7 @@ func TestCopyPipes(t *testing.T) {
 	server := testserver.Versitygw(t, "box")
 	s := newSandbox(t)
 	s.addBucket(server, "box", "box")
-	big := string(noise(20<<20 + 7)) // three parts
+	big := string(noise(9<<20 + 7)) // two parts
 	for name, text := range map[string]string{"s3://box/empty": "", "s3://box/small": "small", "s3://box/big": big, "file": "text", "file2": big} {
 		s.runWith(text, nil, "cp", "-", name, "--verify").want(t, 0, "", "")
 		r := s.must("cp", name, "-")
