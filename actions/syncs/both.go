@@ -72,47 +72,22 @@ func (p *planner) bothFolder(r *row) error {
 func (p *planner) conflict(r *row) error {
 	loser := p.loser(r)
 	winner := 1 - loser
-	rel := conflictName(r.rel, p.signature(loser), p.now)
-	lost := r.e[loser]
-	why := "changed on both sides: both are kept, this one as " + rel
-	if r.e[winner] == nil {
-		why = "a folder there has the same name: it is kept as " + rel
-	}
-	p.sum.Warn("conflict", "files that both sides have changed are kept twice", p.sides[loser].uri(r.rel))
-	p.sum.ConflictList = addConflict(p.sum.ConflictList, steps.Conflict{From: p.sides[loser].uri(r.rel), To: p.sides[winner].uri(r.rel), Why: why})
-
-	// First the loser's bytes go to the other side, then they get their new name on their own
-	// side, then the winner takes the old one.
-	across, aside, over := p.slot(), p.slot(), p.slot()
-	if err := p.ensure(rel, winner); err != nil {
-		return err
-	}
-	step := p.copyStep(lost, winner, p.sides[winner].name(rel))
-	step.Absent, step.Note = true, "conflict: both are kept"
-	p.countCopy(&step)
-	if err := p.add(across, 0, step); err != nil {
-		return err
-	}
-	if err := p.setAside(r, loser, rel, across, aside); err != nil {
-		return err
-	}
-	moved := r.recordOf(loser)
-	moved.Key = rel
-	f := finding{record: moved, Make: aside}
-	f.From[winner], f.From[loser] = across, aside
-	p.found.addExtra(f)
 	p.count(r.rel, 0)
 	p.count(r.rel, 1)
+	aside, err := p.renameBoth(r, loser)
+	if err != nil {
+		return err
+	}
 	if r.e[winner] == nil {
-		p.fence = true // the folder comes when the name is free
 		return p.found.add(&finding{record: record{Key: r.key()}, Gone: aside, Old: r.last})
 	}
-	step = p.copyStep(r.e[winner], loser, lost.Name)
-	step.Note = "conflict: both are kept"
+	over := p.slot()
+	step := p.copyStep(r.e[winner], loser, r.e[loser].Name)
+	step.Note = bothKept
 	if p.canRename(loser) == steps.Rename {
 		step.Absent = true
 	} else {
-		step.Over, step.OverSize = lost.Version, lost.Size
+		step.Over, step.OverSize = r.e[loser].Version, r.e[loser].Size
 	}
 	p.countCopy(&step)
 	if err := p.add(over, aside, step); err != nil {
@@ -120,9 +95,47 @@ func (p *planner) conflict(r *row) error {
 	}
 	rec := r.recordOf(winner)
 	rec.Marks[winner] = markOf(r.e[winner])
-	f = finding{record: rec, Make: over, Old: r.last}
+	f := finding{record: rec, Make: over, Old: r.last}
 	f.From[loser] = over
 	return p.found.add(&f)
+}
+
+const bothKept = "conflict: both are kept"
+
+// renameBoth gives the file of one side another name, and has the other side get it under that.
+// It returns the slot of the step after which the old name is free, or what has it can be
+// replaced.
+func (p *planner) renameBoth(r *row, loser int) (slot, error) {
+	winner, lost := 1-loser, r.e[loser]
+	rel := conflictName(r.rel, p.signature(loser), p.now)
+	why := "changed on both sides: both are kept, this one as " + rel
+	if r.e[winner] == nil {
+		why = "a folder there has the same name: it is kept as " + rel
+	}
+	p.sum.Warn("conflict", "files that both sides have changed are kept twice", p.sides[loser].uri(r.rel))
+	p.sum.ConflictList = addConflict(p.sum.ConflictList, steps.Conflict{From: p.sides[loser].uri(r.rel), To: p.sides[winner].uri(r.rel), Why: why})
+
+	// First the bytes go to the other side, then they get their new name on their own.
+	across, aside := p.slot(), p.slot()
+	if err := p.ensure(rel, winner); err != nil {
+		return 0, err
+	}
+	step := p.copyStep(lost, winner, p.sides[winner].name(rel))
+	step.Absent, step.Note = true, bothKept
+	p.countCopy(&step)
+	if err := p.add(across, 0, step); err != nil {
+		return 0, err
+	}
+	if err := p.setAside(r, loser, rel, across, aside); err != nil {
+		return 0, err
+	}
+	moved := r.recordOf(loser)
+	moved.Key = rel
+	f := finding{record: moved, Make: aside}
+	f.From[winner], f.From[loser] = across, aside
+	p.found.addExtra(f)
+	p.fence = r.e[winner] == nil // a folder comes when the name is free
+	return aside, nil
 }
 
 // setAside gives the loser of a conflict its new name on its own side. Where that is a copy,
@@ -130,7 +143,7 @@ func (p *planner) conflict(r *row) error {
 func (p *planner) setAside(r *row, i int, rel string, after, s slot) error {
 	e := r.e[i]
 	step := p.copyStep(e, i, p.sides[i].name(rel))
-	step.From, step.Absent, step.Note = p.refOf(i, e.Name), true, "conflict: both are kept"
+	step.From, step.Absent, step.Note = p.refOf(i, e.Name), true, bothKept
 	if p.canRename(i) == steps.Rename {
 		step.Op, step.Method = steps.OpRename, steps.Rename
 		p.sum.Method(steps.Rename, e.Size)

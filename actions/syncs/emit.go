@@ -39,6 +39,7 @@ type newcomer struct {
 	to   int
 	slot slot
 	late bool // a folder of that name goes first
+	note string
 }
 
 // markNow is what is remembered of what side i has, without any step. Of a file that may be
@@ -117,11 +118,16 @@ func (p *planner) copyTo(ctx context.Context, r *row, to int, note string) (slot
 		return 0, err
 	}
 	if r.e[to] == nil {
-		blocked := p.isFolderAt(r.rel, to)
-		if blocked || p.mayBeRenamed(to) {
-			kept := *r
-			p.open = append(p.open, opened{rel: r.rel, side: to, comes: true, at: len(p.news)})
-			p.news = append(p.news, newcomer{row: kept, to: to, slot: s, late: blocked})
+		n := newcomer{row: *r, to: to, slot: s, late: p.isFolderAt(r.rel, to), note: note}
+		o := opened{rel: r.rel, side: to, comes: true, at: len(p.news)}
+		if p.mode == steps.Bidirectional && p.sides[from].local && !p.sides[to].local {
+			// A volume may have a folder of that name, which is met later; here it could not be.
+			o.now = &n
+			p.open = append(p.open, o)
+			return s, nil
+		}
+		if n.late || p.mayBeRenamed(to) {
+			p.news, p.open = append(p.news, n), append(p.open, o)
 			return s, nil
 		}
 	}

@@ -32,7 +32,7 @@ func (p *planner) finishSteps(ctx context.Context) error {
 		}
 		if n.late {
 			late++
-		} else if err := p.addCopy(ctx, &n.row, n.to, n.slot, 0, ""); err != nil {
+		} else if err := p.addCopy(ctx, &n.row, n.to, n.slot, 0, n.note); err != nil {
 			return err
 		}
 	}
@@ -48,7 +48,7 @@ func (p *planner) finishSteps(ctx context.Context) error {
 		if p.steps[n.slot] != 0 {
 			continue
 		}
-		if err := p.addCopy(ctx, &n.row, n.to, n.slot, 0, ""); err != nil {
+		if err := p.addCopy(ctx, &n.row, n.to, n.slot, 0, n.note); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package syncs
 
 import (
+	"context"
 	"errors"
 	iofs "io/fs"
 	"maps"
@@ -41,16 +42,22 @@ func (p *planner) makeRoots() error {
 // on a side gives way to it, or waits until it is gone.
 func (p *planner) enter(r *row) error {
 	p.frames = append(p.frames, frame{rel: r.rel, e: r.e})
-	for _, o := range p.open {
+	for n := range p.open {
+		o := &p.open[n]
 		if o.rel != r.rel || r.e[o.side] == nil == o.comes {
 			continue
 		}
-		if o.comes {
+		switch {
+		case o.now != nil: // the folder will be on the side of the file as well, or was there
+			gives := o.now.row
+			o.now = nil
+			if _, err := p.renameBoth(&gives, 1-o.side); err != nil {
+				return err
+			}
+		case o.comes:
 			p.news[o.at].late = true
-			continue
-		}
-		if d := &p.dels[o.side][o.at]; p.steps[d.slot] == 0 {
-			if err := p.removeFile(d, o.side, 0); err != nil {
+		case p.steps[p.dels[o.side][o.at].slot] == 0:
+			if err := p.removeFile(&p.dels[o.side][o.at], o.side, 0); err != nil {
 				return err
 			}
 			p.fence = true
@@ -65,14 +72,27 @@ type opened struct {
 	rel   string
 	side  int
 	comes bool
-	at    int // in planner.news or planner.dels
+	at    int       // in planner.dels, or in planner.news
+	now   *newcomer // one that is not in planner.news: it is copied when there is no folder
 }
 
-// close forgets the files whose folder would have been met before rel.
-func (p *planner) close(rel string) {
-	for n := len(p.open); n > 0 && !strings.HasPrefix(rel, p.open[n-1].rel); n-- {
-		p.open = p.open[:n-1]
+// close forgets the files whose folder would have been met before rel; "" is the end.
+func (p *planner) close(ctx context.Context, rel string) error {
+	for n := len(p.open) - 1; n >= 0 && (rel == "" || !strings.HasPrefix(rel, p.open[n].rel)); n-- {
+		now := p.open[n].now
+		p.open = p.open[:n]
+		if now == nil {
+			continue
+		}
+		if p.mayBeRenamed(now.to) {
+			p.news = append(p.news, *now)
+			continue
+		}
+		if err := p.addCopy(ctx, &now.row, now.to, now.slot, 0, now.note); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // top is the innermost folder.

@@ -122,6 +122,9 @@ func (p *planner) plan(ctx context.Context) error {
 		err = p.flush(ctx)
 	}
 	if err == nil {
+		err = p.close(ctx, "")
+	}
+	if err == nil {
 		err = p.leave("")
 	}
 	if err == nil {
@@ -309,7 +312,9 @@ func (p *planner) row(ctx context.Context, r *row) error {
 	if err := p.leave(r.rel); err != nil {
 		return err
 	}
-	p.close(r.rel)
+	if err := p.close(ctx, r.rel); err != nil {
+		return err
+	}
 	switch {
 	case r.quiet:
 		p.count(r.rel, 0)

@@ -180,17 +180,25 @@ func TestBidirectionalTurned(t *testing.T) {
 
 // A file against a folder of the same name: both are kept.
 func TestKindsClash(t *testing.T) {
-	w := newWorld(t)
-	a, b := folder(w.dir+"/a"), folder(w.dir+"/b")
-	s := spec(steps.Bidirectional, a, b)
-	a.write(w, "n", "a file")
-	b.write(w, "n/in", "in a folder")
-	w.mustSync(s)
-	w.inStep(s, a, b)
-	tree := a.tree(w)
-	if tree["n/in"] != "in a folder" || len(tree) != 3 {
-		t.Errorf("got %v, want the folder and the file beside it", tree)
-	}
+	pairs(t, func(t *testing.T, w *world, a, b side) {
+		if _, ok := a.(prefix); ok {
+			if _, ok := b.(prefix); ok {
+				return // a bucket can have both
+			}
+		}
+		s := spec(steps.Bidirectional, a, b)
+		a.write(w, "n", "a file")
+		b.write(w, "n/in", "in a folder")
+		a.write(w, "m/in", "in a folder")
+		b.write(w, "m", "a file")
+		b.write(w, "m.x", "between")
+		w.mustSync(s)
+		w.inStep(s, a, b)
+		tree := a.tree(w)
+		if tree["n/in"] != "in a folder" || tree["m/in"] != "in a folder" || tree["m.x"] != "between" || len(tree) != 7 {
+			t.Errorf("got %v, want the folders and the files beside them", tree)
+		}
+	})
 }
 
 // A file that got another name on one side is not sent again.
