@@ -25,7 +25,6 @@ type conn struct {
 	region string
 	aws    bool // not a custom endpoint
 	keys   *keys
-	lean   *lean // nil: all is left to the SDK
 	made   time.Time
 }
 
@@ -96,9 +95,6 @@ func (b *Backend) dial(ctx context.Context) (*conn, error) {
 		}
 		o.DisableLogOutputChecksumValidationSkipped = true
 		c.region = o.Region
-		if o.BaseEndpoint != nil && o.UsePathStyle {
-			c.lean = newLean(*o.BaseEndpoint, b.cfg.Bucket, o.Region)
-		}
 	})
 	if c.region != "" {
 		return c, nil

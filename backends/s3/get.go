@@ -98,15 +98,7 @@ func (r *reader) open() error {
 	}
 	var out *sdk.GetObjectOutput
 	err := r.b.try(r.call, func(ctx context.Context, api *sdk.Client) (err error) {
-		options := []func(*sdk.Options){unchecked}
-		var handed func(*sdk.Options)
-		if out, handed = r.b.getLean(ctx, api, in); out != nil {
-			return nil
-		}
-		if handed != nil {
-			options = append(options, handed)
-		}
-		out, err = api.GetObject(ctx, in, options...)
+		out, err = api.GetObject(ctx, in, unchecked)
 		return err
 	})
 	if err != nil {

@@ -71,10 +71,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if err != nil {
 		return backends.Entry{}, err
 	}
-	var (
-		out *sdk.PutObjectOutput
-		at  *time.Time
-	)
+	var out *sdk.PutObjectOutput
 	err = b.end(call, b.send(call, w, heeded, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
 		in := in
 		in.ChecksumCRC32C = w.crc
@@ -84,22 +81,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 		if w.conditional {
 			in.IfMatch, in.IfNoneMatch = condition(c)
 		}
-		options := []func(*sdk.Options){w.options}
-		if w.crc != nil {
-			var handed func(*sdk.Options)
-			if out, at, handed = b.putLean(ctx, api, &in, body); out != nil {
-				return nil
-			}
-			if handed != nil {
-				options = append(options, handed)
-				if _, err := body.Seek(0, io.SeekStart); err != nil {
-					return err
-				}
-			}
-		}
-		if out, err = api.PutObject(ctx, &in, options...); err == nil {
-			at = servedAt(out.ResultMetadata)
-		}
+		out, err = api.PutObject(ctx, &in, w.options)
 		return err
 	}))
 	if err != nil {
@@ -109,7 +91,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if aws.ToString(out.ETag) == "" && (size > 0 || !marks(key)) {
 		return b.head(ctx, key, "")
 	}
-	return carrying(withSum(fileEntry(key, size, out.ETag, at)), &m), nil
+	return carrying(withSum(fileEntry(key, size, out.ETag, servedAt(out.ResultMetadata))), &m), nil
 }
 
 // servedAt is when a reply was made, by the server's clock if it tells.
