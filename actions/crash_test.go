@@ -293,4 +293,11 @@ func (c *crash) check(job library.Job, target string) {
 	if t.Failed() {
 		t.Fatalf("after %d kills", c.kills)
 	}
+	if c.to != "s3" {
+		must(t, os.RemoveAll(target))
+		return
+	}
+	for _, key := range c.server.Keys(t, "target", "") {
+		must(t, c.server.Delete(t.Context(), "target", key))
+	}
 }
