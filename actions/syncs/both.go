@@ -126,39 +126,41 @@ func (p *planner) renameBoth(r *row, loser int) (slot, error) {
 	if err := p.add(across, 0, step); err != nil {
 		return 0, err
 	}
-	if err := p.setAside(r, loser, rel, across, aside); err != nil {
+	made, err := p.setAside(r, loser, rel, across, aside)
+	if err != nil {
 		return 0, err
 	}
 	moved := r.recordOf(loser)
 	moved.Key = rel
 	f := finding{record: moved, Make: aside}
-	f.From[winner], f.From[loser] = across, aside
+	f.From[winner], f.From[loser] = across, made
 	p.found.addExtra(f)
 	p.fence = r.e[winner] == nil // a folder comes when the name is free
 	return aside, nil
 }
 
 // setAside gives the loser of a conflict its new name on its own side. Where that is a copy,
-// what has the old name stays until the winner replaces it.
-func (p *planner) setAside(r *row, i int, rel string, after, s slot) error {
+// what has the old name stays until the winner replaces it. When s is done the name is free, or
+// may be replaced; made is the step that makes the file of the new name.
+func (p *planner) setAside(r *row, i int, rel string, after, s slot) (made slot, err error) {
 	e := r.e[i]
 	step := p.copyStep(e, i, p.sides[i].name(rel))
 	step.From, step.Absent, step.Note = p.refOf(i, e.Name), true, bothKept
 	if p.canRename(i) == steps.Rename {
 		step.Op, step.Method = steps.OpRename, steps.Rename
 		p.sum.Method(steps.Rename, e.Size)
-		return p.add(s, after, step)
+		return s, p.add(s, after, step)
 	}
 	step.Method = steps.ServerCopy
 	p.countCopy(&step)
 	if r.e[1-i] != nil {
-		return p.add(s, after, step)
+		return s, p.add(s, after, step)
 	}
-	copied := p.slot()
-	if err := p.add(copied, after, step); err != nil {
-		return err
+	made = p.slot()
+	if err := p.add(made, after, step); err != nil {
+		return 0, err
 	}
-	return p.add(s, copied, steps.Step{Op: steps.OpRemove, From: step.From, Kind: e.Kind, Size: e.Size, Version: e.Version, Note: step.Note})
+	return made, p.add(s, made, steps.Step{Op: steps.OpRemove, From: step.From, Kind: e.Kind, Size: e.Size, Version: e.Version, Note: step.Note})
 }
 
 // loser is the side whose version gives up its name: the older one, if that can be told, else

@@ -59,7 +59,16 @@ func (p *planner) judge(ctx context.Context, rows []row) error {
 
 // oneChanged tells that by the state one side has other bytes and the other has not: then it
 // need not be known whether they are by chance the same.
-func (p *planner) oneChanged(r *row) bool { return r.last != nil && r.kept(0) != r.kept(1) }
+func (p *planner) oneChanged(r *row) bool {
+	if r.last == nil || r.kept(0) == r.kept(1) {
+		return false
+	}
+	changed := 0
+	if r.kept(0) {
+		changed = 1
+	}
+	return r.last.Marks[changed].Version != ""
+}
 
 // know takes over what the library, or with ask the store, knows of files.
 func (p *planner) know(ctx context.Context, side int, list []stores.Entry, at []*row, ask bool) error {
