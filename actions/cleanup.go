@@ -128,19 +128,40 @@ func (e *Engine) closeAudit(ctx context.Context, id int64, outcome *Outcome) err
 	if err != nil || !ended {
 		return err
 	}
-	audit, err := e.lib.JobAudit(ctx, id)
+	audit, err := e.ending(ctx, job, outcome)
+	if err != nil || audit.ID == 0 {
+		return err
+	}
+	return e.lib.SetAudit(ctx, audit)
+}
+
+// endAction keeps how a job stands, and if it has ended what came of it too, at once.
+func (e *Engine) endAction(ctx context.Context, job library.Job, outcome *Outcome) error {
+	if !job.State.Ended() {
+		return e.lib.UpdateJob(ctx, job)
+	}
+	audit, err := e.ending(ctx, job, outcome)
+	if err != nil || audit.ID == 0 {
+		return errors.Join(err, e.lib.UpdateJob(ctx, job))
+	}
+	return e.lib.EndAction(ctx, job, audit)
+}
+
+// ending is the row of the log of a job that has ended; the zero Audit if it has none.
+func (e *Engine) ending(ctx context.Context, job library.Job, outcome *Outcome) (library.Audit, error) {
+	audit, err := e.lib.JobAudit(ctx, job.ID)
 	if none := new(library.NoJobError); errors.As(err, &none) {
-		return nil // no action
+		return library.Audit{}, nil // no action
 	}
 	if err != nil {
-		return err
+		return library.Audit{}, err
 	}
 	if audit.Outcome, err = outcome.json(); err != nil {
-		return err
+		return library.Audit{}, err
 	}
 	audit.State, audit.Error, audit.Ended = job.State, job.Error, job.Ended
 	if audit.Ended.IsZero() {
 		audit.Ended = time.UnixMilli(time.Now().UnixMilli()).UTC()
 	}
-	return e.lib.SetAudit(ctx, audit)
+	return audit, nil
 }

@@ -32,6 +32,7 @@ func (e *Engine) Run(ctx context.Context, job library.Job, show func(Progress)) 
 			return err
 		}
 		ran, spec = true, r.header.Spec
+		control.KeepEnd(func(ctx context.Context, job library.Job) error { return e.endAction(ctx, job, &outcome) })
 		outcome, err = r.run(ctx, show)
 		return errors.Join(err, r.close())
 	})
@@ -40,9 +41,6 @@ func (e *Engine) Run(ctx context.Context, job library.Job, show func(Progress)) 
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	if closing := e.closeAudit(late, job.ID, &outcome); closing != nil {
-		err = errors.Join(err, closing)
-	}
 	if settling := e.settleSync(late, &spec); settling != nil {
 		e.log.Warn("the next sync will compare more than it has to", "job", job.ID, "err", settling)
 	}

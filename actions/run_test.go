@@ -39,8 +39,19 @@ func TestCopy(t *testing.T) {
 		t.Errorf("the log has %+v of a job that was not begun", a)
 	}
 	var last Progress
+	told := make(chan library.Audit)
+	go func() { // who sees that it is over finds what it came to
+		for j := job; !j.State.Ended(); {
+			j, _ = w.lib.Job(t.Context(), job.ID)
+		}
+		a, _ := w.lib.JobAudit(t.Context(), job.ID)
+		told <- a
+	}()
 	out, err := w.Run(t.Context(), job, func(p Progress) { last = p })
 	must(t, err)
+	if a := <-told; a.State != library.Done {
+		t.Errorf("the log has %+v of a job that was seen to be done", a)
+	}
 	equal(t, treeOf(t, dst), files)
 	if out.Copied.Files != 5 || out.Copied.Bytes != 11 || out.Folders != 3 || out.Failed+out.Skipped+out.Left != 0 {
 		t.Errorf("got %+v, want 5 files of 11 bytes and 3 folders", out)

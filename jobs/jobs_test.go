@@ -74,6 +74,40 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
+// What keeps the end of a job is asked once, while others still see that it runs.
+func TestKeepEnd(t *testing.T) {
+	lib, _ := open(t)
+	j := add(t, lib, library.Job{})
+	var kept []library.JobState
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	must(Run(t.Context(), lib, j, func(_ context.Context, c *Control) error {
+		c.KeepEnd(func(ctx context.Context, end library.Job) error {
+			wantState(t, lib, j.ID, library.Running)
+			kept = append(kept, end.State)
+			return lib.UpdateJob(ctx, end)
+		})
+		return nil
+	}))
+	wantState(t, lib, j.ID, library.Done)
+	if len(kept) != 1 || kept[0] != library.Done {
+		t.Errorf("got %v, want that its end is kept once", kept)
+	}
+	j, full := add(t, lib, library.Job{}), errors.New("the disk is full")
+	err := Run(t.Context(), lib, j, func(_ context.Context, c *Control) error {
+		c.KeepEnd(func(context.Context, library.Job) error { return full })
+		return nil
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("got %v, want that its end could not be kept", err)
+	}
+	wantState(t, lib, j.ID, library.Interrupted)
+}
+
 func TestNoJob(t *testing.T) {
 	lib, _ := open(t)
 	for name, err := range map[string]error{

@@ -73,6 +73,7 @@ type Control struct {
 	progress json.RawMessage
 	wish     wish
 	changed  chan struct{} // closed when wish changes
+	keep     func(context.Context, library.Job) error
 }
 
 // Check returns nil if the work is to go on; while the job is paused it blocks first. It
@@ -113,6 +114,15 @@ func (c *Control) Report(v any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.latest = v
+}
+
+// KeepEnd has keep write the job's record when its work has ended, in the place of
+// Library.UpdateJob, which it does itself: so what came of the work can be there at the moment
+// from which others see that it ended. It is called once, after fn of Run has returned.
+func (c *Control) KeepEnd(keep func(context.Context, library.Job) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keep = keep
 }
 
 // Job returns the record of the job as it was at its start.
@@ -229,7 +239,11 @@ func (c *Control) end(ctx context.Context, err, asked error) error {
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	if e := c.lib.UpdateJob(late, c.job); e != nil {
+	keep := c.lib.UpdateJob
+	if c.keep != nil {
+		keep = c.keep
+	}
+	if e := keep(late, c.job); e != nil {
 		return errors.Join(err, e) // others see the job as interrupted
 	}
 	if c.job.State.Ended() && c.job.State != library.Failed {

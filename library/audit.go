@@ -72,11 +72,24 @@ func (l *Library) addAudit(ctx context.Context, tx *sql.Tx, a *Audit) error {
 // SetAudit keeps what may change of the row with a.ID: State, Error, Outcome and Ended. An
 // unknown ID is fs.ErrNotExist.
 func (l *Library) SetAudit(ctx context.Context, a Audit) error {
-	return l.write(ctx, "change the log of", func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "UPDATE audit SET state = ?, error = ?, outcome = ?, ended = ? WHERE id = ?",
-			string(a.State), a.Error, object(a.Outcome), milli(a.Ended), a.ID)
-		return one(res, err, "log entry", a.ID)
+	return l.write(ctx, "change the log of", func(tx *sql.Tx) error { return setAudit(ctx, tx, &a) })
+}
+
+// EndAction is UpdateJob and SetAudit, both or none: who sees that a job has ended also finds
+// what came of it.
+func (l *Library) EndAction(ctx context.Context, j Job, a Audit) error {
+	return l.write(ctx, "end a job of", func(tx *sql.Tx) error {
+		if err := updateJob(ctx, tx, &j); err != nil {
+			return err
+		}
+		return setAudit(ctx, tx, &a)
 	})
+}
+
+func setAudit(ctx context.Context, tx *sql.Tx, a *Audit) error {
+	res, err := tx.ExecContext(ctx, "UPDATE audit SET state = ?, error = ?, outcome = ?, ended = ? WHERE id = ?",
+		string(a.State), a.Error, object(a.Outcome), milli(a.Ended), a.ID)
+	return one(res, err, "log entry", a.ID)
 }
 
 // JobAudit returns the row of a job. A job without one is a *NoJobError.

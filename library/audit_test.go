@@ -87,6 +87,32 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// A job ends together with its row, or not at all.
+func TestEndAction(t *testing.T) {
+	l := openLibrary(t)
+	j, a, err := l.AddAction(t.Context(), Job{Kind: "action"}, Audit{Action: "cp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.State, a.State, a.Outcome = Done, Done, json.RawMessage(`{"n":1}`)
+	lost := a
+	lost.ID = 77
+	if err := l.EndAction(t.Context(), j, lost); !errors.Is(err, iofs.ErrNotExist) {
+		t.Errorf("got %v, want that there is no such row", err)
+	}
+	if got, err := l.Job(t.Context(), j.ID); err != nil || got.State == Done {
+		t.Errorf("got %+v, %v; want a job that has not ended", got, err)
+	}
+	if err := l.EndAction(t.Context(), j, a); err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Job(t.Context(), j.ID)
+	row, e := l.JobAudit(t.Context(), j.ID)
+	if err != nil || e != nil || got.State != Done || row.State != Done || string(row.Outcome) != `{"n":1}` {
+		t.Errorf("got %+v and %+v, %v, %v; want both done", got, row, err, e)
+	}
+}
+
 func TestPins(t *testing.T) {
 	l := openLibrary(t)
 	at := time.UnixMilli(1_700_000_000_123).UTC()

@@ -97,16 +97,16 @@ func (l *Library) addJob(ctx context.Context, tx *sql.Tx, j *Job) error {
 // UpdateJob keeps what may change of the job with j.ID: Detached, State, Error, Progress,
 // Began and Ended. An unknown ID is a *NoJobError.
 func (l *Library) UpdateJob(ctx context.Context, j Job) error {
-	return l.write(ctx, "change a job of", func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "UPDATE jobs SET detached = ?, state = ?, error = ?, progress = ?, began = ?, ended = ? WHERE id = ?",
-			j.Detached, string(j.State), j.Error, object(j.Progress), milli(j.Began), milli(j.Ended), j.ID)
-		if err := one(res, err, "job", j.ID); errors.Is(err, iofs.ErrNotExist) {
-			return &NoJobError{ID: j.ID}
-		} else if err != nil {
-			return err
-		}
-		return nil
-	})
+	return l.write(ctx, "change a job of", func(tx *sql.Tx) error { return updateJob(ctx, tx, &j) })
+}
+
+func updateJob(ctx context.Context, tx *sql.Tx, j *Job) error {
+	res, err := tx.ExecContext(ctx, "UPDATE jobs SET detached = ?, state = ?, error = ?, progress = ?, began = ?, ended = ? WHERE id = ?",
+		j.Detached, string(j.State), j.Error, object(j.Progress), milli(j.Began), milli(j.Ended), j.ID)
+	if err = one(res, err, "job", j.ID); errors.Is(err, iofs.ErrNotExist) {
+		return &NoJobError{ID: j.ID}
+	}
+	return err
 }
 
 // Job returns one job; an unknown ID is a *NoJobError.

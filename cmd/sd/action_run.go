@@ -130,22 +130,16 @@ func (a *app) showActed(ctx context.Context, p *places, row *actedRow, err error
 	return failure
 }
 
-// outcomeTime is how long the log of a job that has just ended may take to be written.
-const outcomeTime = 5 * time.Second
-
-// outcome is what a job that has ended came to, as its owner writes it into the log right after
-// the end; nil if he does not.
+// outcome is what a job that has ended came to, which the log knows since then; nil if it does not.
 func (p *places) outcome(ctx context.Context, j *jobs.Job) *actions.Outcome {
-	for deadline := time.Now().Add(outcomeTime); ; time.Sleep(5 * time.Millisecond) {
-		audit, err := p.library.JobAudit(ctx, j.ID)
-		// An earlier run of it may have ended before.
-		if o, ok := actions.Decode(audit); err == nil && ok && audit.State == j.State && !audit.Ended.Before(j.Ended) {
-			return &o
-		}
-		if err != nil || time.Now().After(deadline) {
-			return nil
-		}
+	audit, err := p.library.JobAudit(ctx, j.ID)
+	if err != nil || audit.State != j.State {
+		return nil
 	}
+	if o, ok := actions.Decode(audit); ok {
+		return &o
+	}
+	return nil
 }
 
 // jobFailure says what is amiss with a job, and what can be done about it; nil: it is done.
