@@ -58,8 +58,9 @@ func (a *arrival) reserve(size int64) error {
 	return err
 }
 
-// resume opens the hidden file of an earlier try, if it is that.
-func (a *arrival) resume(size int64, inode uint64) bool {
+// resume opens the hidden file of an earlier try, if it is that: another file may have the inode
+// number by now, but was made later.
+func (a *arrival) resume(size int64, inode uint64, born int64) bool {
 	if size < resumable || inode == 0 {
 		return false
 	}
@@ -69,7 +70,7 @@ func (a *arrival) resume(size int64, inode uint64) bool {
 	if err != nil {
 		return false
 	}
-	if unix.Fstat(fd, &c.made) != nil || c.made.Ino != inode || c.made.Mode&unix.S_IFMT != unix.S_IFREG || c.made.Size != size {
+	if unix.Fstat(fd, &c.made) != nil || c.made.Ino != inode || birth(fd) != born || c.made.Mode&unix.S_IFMT != unix.S_IFREG || c.made.Size != size {
 		unix.Close(fd)
 		return false
 	}
@@ -77,8 +78,9 @@ func (a *arrival) resume(size int64, inode uint64) bool {
 	return true
 }
 
-// inode tells resume that the file is the same.
+// inode and born tell resume that the file is the same.
 func (a *arrival) inode() uint64 { return a.c.made.Ino }
+func (a *arrival) born() int64   { return birth(a.c.out) }
 
 // writeAt writes all of p.
 func (a *arrival) writeAt(p []byte, off int64) error {

@@ -54,10 +54,11 @@ func (a *arrival) create(size int64) error {
 }
 
 // resume knows no file of an earlier try: when the system was started is not known here.
-func (a *arrival) resume(size int64, inode uint64) bool { return false }
+func (a *arrival) resume(size int64, inode uint64, born int64) bool { return false }
 
-// inode is not known.
+// inode and born are not known.
 func (a *arrival) inode() uint64 { return 0 }
+func (a *arrival) born() int64   { return 0 }
 
 // writeAt writes all of p.
 func (a *arrival) writeAt(p []byte, off int64) error {

@@ -152,14 +152,14 @@ func (t *Transfers) downloadParts(ctx context.Context, task *Task, from *stores.
 func (d *receiving) open() error {
 	st, size := &d.kept.state, d.task.Source.Size
 	boot := bootID()
-	if boot != "" && st.Boot == boot && len(st.Written) > 0 && d.to.resume(size, st.Inode) {
+	if boot != "" && st.Boot == boot && len(st.Written) > 0 && d.to.resume(size, st.Inode, st.Born) {
 		return nil
 	}
 	if err := d.to.create(size); err != nil {
 		return err
 	}
 	d.kept.reset()
-	st.Boot, st.Inode = boot, d.to.inode()
+	st.Boot, st.Inode, st.Born = boot, d.to.inode(), d.to.born()
 	return nil
 }
 

@@ -73,7 +73,8 @@ func (c *localCopy) met(ctx context.Context) (there bool, err error) {
 		return false, &ChangedError{Side: Target, Name: c.task.Name, Was: c.task.Over, Err: stores.LocalError("stat", c.task.Name, err)}
 	}
 	if c.copied(ctx, &now) {
-		return true, nil
+		err := settleSwap(c.task, c.at, c.base)
+		return err == nil, err
 	}
 	changed := &ChangedError{Side: Target, Name: c.task.Name, Was: c.task.Over, Is: versionOf(&now)}
 	if c.task.Absent {
@@ -117,7 +118,7 @@ func (c *localCopy) look(ctx context.Context) (e stores.Entry, there bool, err e
 		return e, false, nil
 	}
 	if there, err = c.met(ctx); there {
-		unix.Unlinkat(c.at.fd, hidden(c.task), 0) // what was replaced, if the kill came just then
+		unix.Unlinkat(c.at.fd, hidden(c.task), 0)
 		e, err = c.task.To.Stat(ctx, c.task.Name)
 	}
 	return e, there, err
@@ -125,8 +126,8 @@ func (c *localCopy) look(ctx context.Context) (e stores.Entry, there bool, err e
 
 // replace puts the hidden file in the place of what is there. What is there changes places with
 // it, is looked at once more, and only then removed: a file that somebody put there in the
-// last instant comes back. Where the file system cannot exchange two names, that instant is a
-// risk.
+// last instant comes back, also where a kill comes between (see settleSwap). Where the file
+// system cannot exchange two names, that instant is a risk.
 func (c *localCopy) replace(ctx context.Context) (there bool, err error) {
 	// As after a rename over a file, the bytes are on their way to the disk before the old ones go.
 	if c.out >= 0 {
@@ -140,6 +141,9 @@ func (c *localCopy) replace(ctx context.Context) (there bool, err error) {
 	if err != nil || !stores.SameVersion(c.task.Over, versionOf(&now)) {
 		return c.met(ctx)
 	}
+	if err := c.toSwap(); err != nil {
+		return false, err
+	}
 	err = unix.Renameat2(c.at.fd, c.part, c.at.fd, c.base, unix.RENAME_EXCHANGE)
 	if err != nil && without(err) {
 		return false, c.over(unix.Renameat(c.at.fd, c.part, c.at.fd, c.base))
@@ -147,17 +151,16 @@ func (c *localCopy) replace(ctx context.Context) (there bool, err error) {
 	if err != nil {
 		return false, c.over(err)
 	}
-	var old unix.Stat_t
-	if err := unix.Fstatat(c.at.fd, c.part, &old, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	old := c.part
+	c.part = "" // who leaves now must not take it for the new file
+	var was unix.Stat_t
+	if err := unix.Fstatat(c.at.fd, old, &was, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return false, c.refused(err)
 	}
-	if old.Ino != now.Ino || old.Size != now.Size || old.Mtim != now.Mtim {
-		if err := unix.Renameat2(c.at.fd, c.part, c.at.fd, c.base, unix.RENAME_EXCHANGE); err != nil {
-			return false, c.refused(err)
-		}
-		return false, &ChangedError{Side: Target, Name: c.task.Name, Was: c.task.Over, Is: versionOf(&old)}
+	if was.Ino != now.Ino || was.Size != now.Size || was.Mtim != now.Mtim {
+		return false, putBack(c.task, c.at, c.base, &was)
 	}
-	return false, c.over(unix.Unlinkat(c.at.fd, c.part, 0))
+	return false, c.over(unix.Unlinkat(c.at.fd, old, 0))
 }
 
 // over puts an error of replacing into words.

@@ -212,11 +212,13 @@ func (c *localCopy) hardLink(ctx context.Context) error {
 
 // cleanLocal is Clean: what an unfinished copy has left beside the target.
 func (t *Transfers) cleanLocal(task *Task) error {
-	err := t.with(task, func(at *folder, _ string) error {
+	var swap error
+	err := t.with(task, func(at *folder, base string) error {
+		swap = settleSwap(task, at, base)
 		return stores.LocalError("remove", task.Name, unix.Unlinkat(at.fd, hidden(task), 0))
 	})
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, backends.ErrNotDir) || errors.As(err, new(*ChangedError)) {
-		return nil // the folder leads elsewhere by now: nothing of ours is there
+		err = nil // the folder leads elsewhere by now: nothing of ours is there
 	}
-	return err
+	return errors.Join(swap, err)
 }

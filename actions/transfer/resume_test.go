@@ -209,7 +209,7 @@ func TestResumeDownload(t *testing.T) {
 	const size = transfer.Resumable + 5
 	part := int64(4 << 20)
 	data := noise(size, 5)
-	for _, harm := range []string{"none", "other bytes"} {
+	for _, harm := range []string{"none", "other bytes", "another file"} {
 		t.Run(harm, func(t *testing.T) {
 			gone := &outage{op: "GET", after: 9}
 			a := mem.New(mem.Config{Before: gone.before})
@@ -217,6 +217,7 @@ func TestResumeDownload(t *testing.T) {
 			transfer.SetUnit(w.Transfers, part)
 			task := w.task(w.store("a"), w.make(w.store("a"), "source", data), w.local, "target")
 			task.Saved = *interrupted(w, &task)
+			var state map[string]any
 			hidden := filepath.Join(w.dir, ".sd-"+task.Unique+".part")
 			w.only(filepath.Base(hidden))
 			if harm == "other bytes" {
@@ -224,6 +225,15 @@ func TestResumeDownload(t *testing.T) {
 				w.must(err)
 				_, err = f.WriteAt(bytes.Repeat([]byte("x"), int(part)*9), 0)
 				w.must(errors.Join(err, f.Close()))
+			}
+			if harm == "another file" { // which got the number of the one that was removed
+				w.must(os.Remove(hidden))
+				w.must(os.WriteFile(hidden, make([]byte, size), 0o600))
+				w.must(json.Unmarshal(task.Saved, &state))
+				state["Inode"] = w.entry(w.local, hidden).Inode
+				var err error
+				task.Saved, err = json.Marshal(state)
+				w.must(err)
 			}
 			gone.after = 1 << 40
 			before := a.Stats().BytesIn

@@ -27,6 +27,7 @@ type saved struct {
 
 	Boot    string  `json:",omitempty"` // when the hidden file was made
 	Inode   uint64  `json:",omitempty"` // of the hidden file
+	Born    int64   `json:",omitempty"` // when that was made, nanoseconds; 0 where the file system does not know
 	Written []int64 `json:",omitempty"` // parts that are in the hidden file, from 0 on
 
 	// Roots are what is known of parts whose bytes are not here any more.
