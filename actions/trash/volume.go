@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"sd/actions/stores"
 	"sd/backends"
 	"sd/sdpath"
@@ -51,6 +53,10 @@ func putObject(ctx context.Context, v *stores.Volume, e *stores.Entry, unique st
 	}
 	return putCopy(ctx, v, e, keyIn(unique, e.Name))
 }
+
+// Owner is what the names of those folders in Folder begin with that jobs of a library have
+// made; the number of the job follows.
+func Owner(library uuid.UUID) string { return library.String()[:8] + "-" }
 
 // keyIn is the key in the trash of what a job removes.
 func keyIn(unique, name string) string {

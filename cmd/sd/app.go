@@ -62,7 +62,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.locationCommand(), a.searchCommand(), a.jobCommand(),
 		a.duplicatesCommand(), a.guardianCommand(), a.verifyCommand(),
 		a.lsCommand(), a.catCommand(), a.statCommand(), a.duCommand(),
-		a.cpCommand(), a.mvCommand(), a.rmCommand(), a.mkdirCommand(), a.syncCommand(), a.pinCommand(), a.unpinCommand(), a.logCommand(),
+		a.cpCommand(), a.mvCommand(), a.rmCommand(), a.mkdirCommand(), a.syncCommand(), a.pinCommand(), a.unpinCommand(), a.trashCommand(), a.logCommand(),
 		a.pathCommand(), a.resolveCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
