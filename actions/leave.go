@@ -25,7 +25,7 @@ func (r *run) leaves(ctx context.Context, s *steps.Step) error {
 	if err != nil && !gone {
 		return err
 	}
-	if gone || e.Kind != stores.File || !stores.SameVersion(s.NearVersion, e.Version) {
+	if gone || e.Kind != s.Kind || !stores.SameVersion(s.NearVersion, e.Version) {
 		kept := r.e.uri(ctx, r.header.Stores, *s.Near)
 		return fmt.Errorf("%s, the copy that was to stay, is not what it was, so this one stays too: %w", kept, backends.ErrChanged)
 	}

@@ -37,7 +37,7 @@ func (e *Engine) settleSync(ctx context.Context, spec *steps.Spec) error {
 }
 
 func (e *Engine) syncEnv() syncs.Env {
-	return syncs.Env{Set: e.set, Library: e.lib, Resolver: e.resolver, JobState: func(ctx context.Context, id int64) (library.JobState, error) {
+	return syncs.Env{Set: e.set, Library: e.lib, Resolver: e.resolver, Boot: bootID(), JobState: func(ctx context.Context, id int64) (library.JobState, error) {
 		job, err := jobs.Get(ctx, e.lib, id)
 		return job.State, err
 	}}

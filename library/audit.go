@@ -106,6 +106,12 @@ func (l *Library) UndoneBy(ctx context.Context, job int64) ([]Audit, error) {
 	return readAll(ctx, l, "the log", scanAudit, "SELECT "+auditColumns+" FROM audit WHERE undoes = ? AND undoes <> 0 ORDER BY id", job)
 }
 
+// Undos returns the rows of jobs that take another back, and had not ended before since, oldest
+// first.
+func (l *Library) Undos(ctx context.Context, since time.Time) ([]Audit, error) {
+	return readAll(ctx, l, "the log", scanAudit, "SELECT "+auditColumns+" FROM audit WHERE undoes <> 0 AND (ended = 0 OR ended >= ?) ORDER BY id", milli(since))
+}
+
 // Audits returns the last `limit` rows (0 or less: all) that were created at since or later
 // (the zero time: ever), oldest first. The slice is the caller's.
 func (l *Library) Audits(ctx context.Context, since time.Time, limit int) ([]Audit, error) {

@@ -41,9 +41,10 @@ func isNewer(a, b *stores.Entry) bool {
 	return a.TimeKnown && b.TimeKnown && a.ModTime.After(b.ModTime)
 }
 
-// isProven tells whether both sides are proven to have the same bytes.
+// isProven tells whether both sides are proven to have the same bytes. That a local file still
+// has its time and size is no proof.
 func (p *planner) isProven(r *row) bool {
-	return compare.IsProven(r.e[0], r.e[1]) || r.e[0].Size == 0 || r.last != nil && r.last.HasSum && r.kept(0) && r.kept(1)
+	return compare.IsProven(r.e[0], r.e[1]) || r.e[0].Size == 0 || r.last != nil && r.last.HasSum && r.exact(0) && r.exact(1)
 }
 
 // moveIn copies a source to the archive, and has it go when it has arrived.
@@ -65,7 +66,11 @@ func (p *planner) give(r *row, after slot) error {
 	if e.TimeKnown {
 		d.mtime = e.ModTime.UnixNano()
 	}
-	if err := p.removeFile(&d, 0, after); err != nil {
+	var stays *stores.Entry
+	if after == 0 {
+		stays = r.e[1]
+	}
+	if err := p.removeFor(&d, 0, after, stays); err != nil {
 		return err
 	}
 	return p.found.add(&finding{record: record{Key: r.key()}, Gone: d.slot, Old: r.last})

@@ -260,6 +260,20 @@ func (p *planner) remove(r *row, i int, note string) error {
 
 // removeFile adds the step that removes a file, after the one in another slot if that is not 0.
 func (p *planner) removeFile(d *removal, i int, after slot) error {
+	return p.removeFor(d, i, after, nil)
+}
+
+// counts has a removal count on a file of side i: it is not done if that has changed or gone
+// by then.
+func (p *planner) counts(step *steps.Step, i int, on *stores.Entry) {
+	if on != nil {
+		ref := p.refOf(i, on.Name)
+		step.Near, step.NearVersion = &ref, on.Version
+	}
+}
+
+// removeFor is removeFile that counts on a file which stays on the other side; nil: on none.
+func (p *planner) removeFor(d *removal, i int, after slot, stays *stores.Entry) error {
 	step := steps.Step{
 		Op: steps.OpTrash, From: p.refOf(i, d.name), Kind: d.kind, Size: d.size, ModTime: d.mtime, Version: d.ver, Note: d.note,
 	}
@@ -272,5 +286,6 @@ func (p *planner) removeFile(d *removal, i int, after slot) error {
 	if !p.sides[i].local {
 		p.sum.Request("DELETE", 1)
 	}
+	p.counts(&step, 1-i, stays)
 	return p.add(d.slot, after, step)
 }

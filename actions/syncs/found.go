@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"sd/actions/compare"
 )
@@ -47,6 +48,8 @@ type foundAbout struct {
 	Draft string    `json:"draft"` // the plan while it is one
 	Steps []int64   `json:"steps"` // by slot; 0: there is none
 	Swap  bool      `json:"swap"`  // as pair.swap
+	Began time.Time `json:"began"` // planning, before anything was listed
+	Base  time.Time `json:"base"`  // about.Saved of the last state; zero: there was none
 	// Extra are findings about names that nobody had before, in their order, as append writes.
 	Extra []byte `json:"extra,omitempty"`
 }
@@ -57,6 +60,7 @@ type foundWriter struct {
 	list   *listWriter
 	before string
 	extra  []finding
+	began  time.Time
 	news   bool // the next state will not be like the last
 }
 
@@ -69,7 +73,7 @@ func (p *pair) newFound(name string) (*foundWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &foundWriter{pair: p, list: list}, nil
+	return &foundWriter{pair: p, list: list, began: time.Now().UTC().Truncate(time.Millisecond)}, nil
 }
 
 // add appends a finding. Keys must come in their order.
@@ -119,15 +123,16 @@ func (w *foundWriter) addExtra(f finding) {
 	w.extra, w.news = append(w.extra, f), true
 }
 
-// finish keeps the findings until the plan whose draft is at that path has ended as a job.
-func (w *foundWriter) finish(draft string, steps []int64) error {
+// finish keeps the findings until the plan whose draft is at that path has ended as a job. They
+// go by the state that was saved at base.
+func (w *foundWriter) finish(draft string, steps []int64, base time.Time) error {
 	slices.SortFunc(w.extra, func(a, b finding) int {
 		if before(a.Key, b.Key) {
 			return -1
 		}
 		return 1
 	})
-	about := foundAbout{Sides: w.pair.sides, Draft: draft, Steps: steps, Swap: w.pair.swap}
+	about := foundAbout{Sides: w.pair.sides, Draft: draft, Steps: steps, Swap: w.pair.swap, Began: w.began, Base: base}
 	key := ""
 	for i := range w.extra {
 		about.Extra = w.extra[i].append(about.Extra, key)

@@ -45,6 +45,14 @@ func (r *row) kept(side int) bool {
 	return r.folder || r.last.Kind == kindOf(r.e[side]) && r.last.Marks[side].holds(r.last.Size, r.e[side])
 }
 
+// exact tells whether a side has the very version that it had when both were last the same.
+func (r *row) exact(side int) bool {
+	if r.last == nil || r.e[side] == nil || r.last.Marks[side].Version == "" {
+		return false
+	}
+	return stores.SameVersion(r.last.Marks[side].Version, r.e[side].Version)
+}
+
 // kindOf is the kind that is remembered: whether an object is a link is not known from a list.
 func kindOf(e *stores.Entry) backends.Kind {
 	if e.Kind == stores.Dir {
@@ -97,18 +105,18 @@ type planner struct {
 func (p *planner) plan(ctx context.Context) error {
 	a, b := &p.sides[0], &p.sides[1]
 	p.pair = pairOf(p.env.Library.Dir(), a.key(), b.key())
-	if err := settle(ctx, p.env, &p.pair); err != nil {
+	err := settle(ctx, p.env, &p.pair, locals(p.sides))
+	if err != nil {
 		return err
 	}
-	if err := p.openState(ctx); err != nil {
-		return err
-	}
-	defer p.last.close()
-	var err error
 	if p.found, err = p.pair.newFound(p.spec.Options.Found); err != nil {
 		return err
 	}
 	defer p.found.list.discard()
+	if err := p.openState(ctx); err != nil {
+		return err
+	}
+	defer func() { p.last.close() }()
 	if err := p.makeRoots(); err != nil {
 		return err
 	}
@@ -357,15 +365,15 @@ func (p *planner) row(ctx context.Context, r *row) error {
 // is true already.
 func (p *planner) keepFound() error {
 	if p.w.Len() > 0 {
-		return p.found.finish(p.w.Path(), p.steps)
+		return p.found.finish(p.w.Path(), p.steps, p.last.Saved)
 	}
 	if !p.found.news && p.last.known() {
 		return nil
 	}
-	if err := p.found.finish("", p.steps); err != nil {
+	if err := p.found.finish("", p.steps, p.last.Saved); err != nil {
 		return err
 	}
-	return settleJob(&p.pair, p.pair.foundPath(p.spec.Options.Found), "")
+	return settleJob(&p.pair, p.pair.foundPath(p.spec.Options.Found), "", p.env.Boot, nil)
 }
 
 // slot makes a slot for a step to come.

@@ -104,10 +104,10 @@ func (p *planner) selective(ctx context.Context, r *row) error {
 		return p.store(ctx, r)
 	case r.verdict == compare.Same:
 		return p.keepOrFree(r)
-	case r.kept(0):
+	case r.kept(0) && !r.kept(1):
 		_, err := p.copyTo(ctx, r, 0, "newer in "+p.sides[1].uri(""))
 		return err
-	case r.kept(1):
+	case r.kept(1) && !r.exact(0): // the bytes may have changed though size and time have not
 		return p.store(ctx, r)
 	}
 	return p.conflict(r)
@@ -204,10 +204,14 @@ func (p *planner) weigh(r *row, pinned, recent bool, freed, after slot) error {
 func (p *planner) free(r *row, s, after slot) error {
 	e := r.e[0]
 	p.sum.Deletes.Add(e.Size)
-	return p.add(s, after, steps.Step{
+	step := steps.Step{
 		Op: steps.OpRemove, From: p.refOf(0, e.Name), Kind: e.Kind, Size: e.Size, ModTime: e.ModTime.UnixNano(), Version: e.Version,
 		Note: "only in the store from now on",
-	})
+	}
+	if after == 0 {
+		p.counts(&step, 1, r.e[1])
+	}
+	return p.add(s, after, step)
 }
 
 // shrink frees the files that were not changed for longest, until the rest is small enough.

@@ -38,8 +38,8 @@ func (e *UnfinishedError) Error() string {
 const abandoned = time.Hour
 
 // settle brings what ended jobs about the pair have done into its state. An *UnfinishedError
-// says that one has not ended; the others are settled all the same.
-func settle(ctx context.Context, env Env, p *pair) error {
+// says that one has not ended; the others are settled all the same. Dirs are the local folders.
+func settle(ctx context.Context, env Env, p *pair, dirs []string) error {
 	paths, err := p.founds()
 	if err != nil || len(paths) == 0 {
 		return err
@@ -63,7 +63,7 @@ func settle(ctx context.Context, env Env, p *pair) error {
 				unfinished = &UnfinishedError{Job: id, State: state}
 				continue
 			case err == nil || errors.Is(err, iofs.ErrNotExist):
-				err = settleJob(p, path, filepath.Join(jobsDir(env.Library.Dir()), strconv.FormatInt(id, 10)+".journal"))
+				err = settleJob(p, path, filepath.Join(jobsDir(env.Library.Dir()), strconv.FormatInt(id, 10)+".journal"), env.Boot, dirs)
 			}
 		}
 		if err != nil {
@@ -134,8 +134,10 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// settleJob makes the next state of findings and of what became of the steps.
-func settleJob(p *pair, path, journal string) error {
+// settleJob makes the next state of findings and of what became of the steps. What these have
+// written to local folders is on the disk before the state says so: a file that a loss of power
+// took would else count as deleted by somebody.
+func settleJob(p *pair, path, journal, boot string, dirs []string) error {
 	f, err := openFound(path)
 	if errors.Is(err, iofs.ErrNotExist) {
 		return nil // another process was faster
@@ -147,14 +149,49 @@ func settleJob(p *pair, path, journal string) error {
 		return err
 	}
 	defer f.close()
-	done, err := readOutcome(journal, f.Steps)
+	stale, err := p.isStale(f)
+	if err == nil && stale {
+		err = p.forget()
+	} else if err == nil {
+		var done *outcome
+		if done, err = readOutcome(journal, f.Steps, boot); err != nil {
+			return err
+		}
+		if err = done.secure(dirs); err == nil {
+			err = writeState(p, f, done)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	if err := writeState(p, f, done); err != nil {
-		return err
-	}
 	return ignoreAbsent(os.Remove(path))
+}
+
+// isStale tells whether another sync of the pair was settled since f was planned, so that the
+// two do not know of each other.
+func (p *pair) isStale(f *foundReader) (bool, error) {
+	last, err := p.state()
+	if errors.Is(err, errDamaged) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer last.close()
+	return !last.Saved.Equal(f.Base), nil
+}
+
+// secure waits until what was done in local folders is on their disks.
+func (o *outcome) secure(dirs []string) error {
+	if !slices.ContainsFunc(o.ended, func(bits uint64) bool { return bits != 0 }) {
+		return nil
+	}
+	for _, dir := range dirs {
+		if err := flushDisk(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeState writes the state that follows from findings.
@@ -173,7 +210,7 @@ func writeState(p *pair, f *foundReader, done *outcome) error {
 			return err
 		}
 		if !ok {
-			return w.finish()
+			return w.finish(f.Began)
 		}
 		if r := done.settled(&next); r != nil {
 			if err := w.add(*r); err != nil {
@@ -192,19 +229,29 @@ type outcome struct {
 	at       []uint32 // by step: where the version begins in versions, 0 for none
 }
 
-func readOutcome(journal string, bySlot []int64) (*outcome, error) {
+// readOutcome reads what became of steps. What only the memory of an earlier boot had for all
+// that is known, has not happened.
+func readOutcome(journal string, bySlot []int64, boot string) (*outcome, error) {
 	o := &outcome{steps: bySlot, versions: []byte{0}}
 	last := int64(0)
 	for _, n := range bySlot {
 		last = max(last, n)
 	}
 	o.ended, o.at = make([]uint64, last/64+1), make([]uint32, last+1)
+	if last <= 0 {
+		return o, nil
+	}
+	history, err := steps.ReadHistory(journal, last, boot)
+	if err != nil {
+		return nil, err
+	}
+	defer history.Close()
 	return o, steps.ReadJournal(journal, func(r steps.Record) error {
 		if r.N <= 0 || r.N > last || r.State != steps.Done && r.State != steps.Skipped && r.State != steps.Failed {
 			return nil
 		}
 		bit := uint64(1) << (r.N % 64)
-		if r.State == steps.Failed {
+		if r.State == steps.Failed || history.Doubted(r.N) {
 			o.ended[r.N/64] &^= bit
 			return nil
 		}
@@ -287,7 +334,7 @@ func Settle(ctx context.Context, env Env, spec *steps.Spec) error {
 		}
 	}
 	p := pairOf(env.Library.Dir(), sides[0].key(), sides[1].key())
-	err := settle(ctx, env.complete(), &p)
+	err := settle(ctx, env.complete(), &p, locals(sides))
 	if errors.As(err, new(*UnfinishedError)) {
 		return nil
 	}

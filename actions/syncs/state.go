@@ -57,15 +57,19 @@ func (m *mark) holds(size int64, e *stores.Entry) bool {
 
 const stateMagic = "sdsync1\n"
 
-// hintEvery is how many records lie between two hints.
-const hintEvery = 500
+// hints is how many parts at least a long listing is made in, and at most twice as many: each
+// ends in the middle of a page, which is asked for in vain.
+const hints = 8
+
+// hintEvery is how many records lie between two hints in the least.
+const hintEvery = 1000
 
 // about is what a state file says of itself.
 type about struct {
 	Sides [2]string `json:"sides"` // as places.key
 	Count int64     `json:"count"` // records of files
 	Hints []string  `json:"hints"` // every so many keys one
-	Saved time.Time `json:"saved"`
+	Saved time.Time `json:"saved"` // when the sync was planned that it is of
 }
 
 // pair is two folders that are kept in step, and where it is remembered what they had in
@@ -152,6 +156,7 @@ type stateWriter struct {
 	list   *listWriter
 	before string
 	n      int64
+	every  int64 // records lie between two hints
 }
 
 func (p *pair) newState() (*stateWriter, error) {
@@ -159,7 +164,7 @@ func (p *pair) newState() (*stateWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stateWriter{about: about{Sides: p.sides}, pair: p, list: list}, nil
+	return &stateWriter{about: about{Sides: p.sides}, pair: p, list: list, every: hintEvery}, nil
 }
 
 // add appends a record. Keys must come in their order.
@@ -170,8 +175,8 @@ func (s *stateWriter) add(r record) error {
 	s.pair.turn(&r)
 	s.list.body = putKey(s.list.body, r.Key, s.before)
 	s.list.body = r.put(s.list.body)
-	if s.n++; s.n%hintEvery == 0 {
-		s.Hints = append(s.Hints, r.Key)
+	if s.n++; s.n%s.every == 0 {
+		s.hint(r.Key)
 	}
 	if r.Kind != backends.Dir {
 		s.Count++
@@ -180,9 +185,23 @@ func (s *stateWriter) add(r record) error {
 	return s.list.flushBody()
 }
 
-// finish makes it the state of the pair.
-func (s *stateWriter) finish() error {
-	s.Saved = time.Now().UTC().Truncate(time.Millisecond)
+// hint notes a key. Where there are too many, every other goes.
+func (s *stateWriter) hint(key string) {
+	if s.Hints = append(s.Hints, key); len(s.Hints) < 2*hints {
+		return
+	}
+	kept := s.Hints[:0]
+	for i, key := range s.Hints {
+		if i%2 == 1 {
+			kept = append(kept, key)
+		}
+	}
+	s.Hints, s.every = kept, 2*s.every
+}
+
+// finish makes it the state of the pair: that of a sync that was planned then.
+func (s *stateWriter) finish(planned time.Time) error {
+	s.Saved = planned
 	return s.list.finish(s.about)
 }
 

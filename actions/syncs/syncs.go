@@ -44,6 +44,9 @@ type Env struct {
 	// JobState tells how a job stands; one that was forgotten is fs.ErrNotExist. nil asks the
 	// library, which takes a job whose process was killed for Running.
 	JobState func(ctx context.Context, id int64) (library.JobState, error)
+	// Boot names the time since this machine was started, as journals do. "": what was not
+	// made safe before its job ended is not believed.
+	Boot string
 }
 
 // complete fills in what may be nil.
@@ -166,6 +169,16 @@ func realPath(name string) string {
 		}
 		dir, rest = up, filepath.Join(filepath.Base(dir), rest)
 	}
+}
+
+// locals are those of two sides that are local folders.
+func locals(sides [2]side) (dirs []string) {
+	for i := range sides {
+		if sides[i].local {
+			dirs = append(dirs, sides[i].dir)
+		}
+	}
+	return dirs
 }
 
 // key tells the folder from all others.
