@@ -203,3 +203,15 @@ func TestMarkers(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A move removes a source because its bytes are there already only if they are when it runs.
+func TestMoveCountsOnTarget(t *testing.T) {
+	w := newWorld(t)
+	w.write("a/f", "", "b/f", "")
+	p, err := w.plan(w.spec(steps.Move, "a/f", "b"))
+	w.must(err)
+	if len(p.steps) != 1 || p.steps[0].Op != steps.OpRemove || p.steps[0].Near == nil || p.steps[0].NearVersion == "" ||
+		filepath.Base(p.steps[0].Near.Name) != "f" {
+		t.Errorf("got %q, want a removal that counts on the copy", w.text(p))
+	}
+}

@@ -169,6 +169,10 @@ func (c *copier) addRemoval(j *job, after int64, note string) error {
 		Op: steps.OpRemove, From: c.ref(j.from, j.entry.Name), Kind: j.entry.Kind, Size: j.entry.Size,
 		Version: j.entry.Version, After: after, Note: note,
 	}
+	if after == 0 { // what is there by then must be what is there now
+		stays := c.ref(c.to.st, j.there.Name)
+		s.Near, s.NearVersion = &stays, j.there.Version
+	}
 	c.request(j.from, "DELETE", 1)
 	if isLocalStore(j.from) {
 		c.local(1, 0)
