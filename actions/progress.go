@@ -95,7 +95,15 @@ type PartError struct {
 }
 
 func (e *PartError) Error() string {
-	text := fmt.Sprintf("%d of %d steps were not done: \"sd log %d\" lists them", e.Failed+e.Left, e.Total, e.Job)
+	n := e.Failed + e.Left
+	text := fmt.Sprintf("%d of %d files were not done", n, e.Total)
+	switch {
+	case n > e.Total: // of folders and the like, which do not count
+		text = "not all was done"
+	case n == 1:
+		text = fmt.Sprintf("1 of %d files was not done", e.Total)
+	}
+	text += fmt.Sprintf(": 'sd log %d --failed' lists what", e.Job)
 	if e.First.Err != "" {
 		text += "; the first: " + e.First.Err
 	}

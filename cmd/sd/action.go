@@ -78,14 +78,14 @@ func (a *app) consented(ctx context.Context, draft *actions.Draft, row *actedRow
 	if err := a.inConflict(row, shown); err != nil {
 		return false, err
 	}
+	if !shown {
+		a.warn(&row.Plan)
+	}
 	if row.Plan.Steps == 0 {
 		if !shown && !a.json {
 			a.sayNothingToDo(row)
 		}
 		return false, deniedError(&row.Plan)
-	}
-	if !shown {
-		a.warn(&row.Plan)
 	}
 	return a.agreed(ctx, f, asked)
 }
@@ -112,12 +112,14 @@ type actedRow struct {
 // sayNothingToDo says why there is nothing to do.
 func (a *app) sayNothingToDo(row *actedRow) {
 	text := "nothing to do"
-	if same := row.Plan.Same; same.Files > 0 {
-		are := "are"
-		if same.Files == 1 {
-			are = "is"
-		}
-		text += fmt.Sprintf(": %s (%s) %s there already", counted(same.Files, "file"), size(same.Bytes), are)
+	switch same := row.Plan.Same; {
+	case same.Files == 0:
+	case row.Spec.Action == steps.Mkdir:
+		text += ": " + plural(same.Files, "folder is", "folders are") + " there already"
+	case same.Files == 1:
+		text += ": 1 file (" + size(same.Bytes) + ") is there already"
+	default:
+		text += ": " + counted(same.Files, "file") + " (" + size(same.Bytes) + ") are there already"
 	}
 	fmt.Fprintln(a.out, text)
 }

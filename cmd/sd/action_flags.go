@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sd/actions/compare"
 	"sd/actions/steps"
 )
 
@@ -62,10 +63,13 @@ func (f *actionFlags) check() error {
 	if slices.Contains(f.include, "") || slices.Contains(f.exclude, "") {
 		return usagef("an empty pattern matches nothing: give --include and --exclude such as '*.jpg'")
 	}
+	if _, err := compare.NewFilter(f.include, f.exclude); err != nil {
+		return &usageError{err.Error()}
+	}
 	return nil
 }
 
-// onlyShows tells whether the user is shown a plan before anything is done.
+// shows tells whether the user is shown a plan before anything is done.
 func (f *actionFlags) shows() bool { return f.preview || f.dryRun }
 
 // apply puts the flags where the action looks for them.

@@ -224,6 +224,7 @@ func outcomeText(o *actions.Outcome) string {
 	add(o.Trashed, "moved to the trash:", "file")
 	add(o.Removed, "removed", "file")
 	add(o.Folders, "made", "folder")
+	add(o.Skipped, "skipped", "file")
 	if o.Failed > 0 {
 		words = append(words, commas(o.Failed)+" failed")
 	}

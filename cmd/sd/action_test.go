@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sd/internal/testserver"
 	"sd/library"
 )
@@ -100,6 +102,12 @@ func TestCopyHere(t *testing.T) {
 	s.must("cp", "-r", "album/", "copy", "--overwrite", "changed", "--yes").want(t, 0, "copied 1 file (5 B), 3 there already", "")
 	wantTree(t, copied, files)
 
+	// What is left out is told, also where nothing else is to be done.
+	if err := unix.Mkfifo(filepath.Join(s.home, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.must("cp", "pipe", "copy/").want(t, 0, "nothing to do", "warning: pipes, sockets and devices are left out: local://laptop"+s.home+"/pipe")
+
 	// The filter, and a glob that no shell has seen.
 	s.must("cp", "-r", "album", "some", "--exclude", "*.tmp").want(t, 0, "copied 3 files", "")
 	s.must("cp", "album/*.jpg", "some/").want(t, 0, "nothing to do", "") // they are not there by that name
@@ -139,6 +147,7 @@ func TestLogAndUndo(t *testing.T) {
 		t.Errorf("got %+v, want the four files", detail)
 	}
 	s.must("log", job, "--failed").want(t, 0, "outcome", "")
+	s.run("job", "cancel", job).want(t, 1, "", "'sd job undo "+job+"' takes it back")
 	s.must("job", "info", job).want(t, 0, "copied 4 files", "")
 	s.must("job", "list").want(t, 0, "cp local://laptop"+folder, "")
 
@@ -164,6 +173,7 @@ func TestLogAndUndo(t *testing.T) {
 	wantFile(t, filepath.Join(folder, "sub", "b c.jpg"), "beta")
 	s.must("mkdir", "-p", "x/y/z").want(t, 0, "made 3 folders", "")
 	s.run("mkdir", "x/y").want(t, 1, "", "x/y")
+	s.must("mkdir", "-p", "x/y").want(t, 0, "nothing to do: 1 folder is there already", "")
 	s.must("job", "undo", fmt.Sprint(s.lastLog().Job))
 	if _, err := os.Stat(filepath.Join(s.home, "x")); err == nil {
 		t.Error("the folders are still there")
@@ -226,13 +236,15 @@ func TestActionMistakes(t *testing.T) {
 		err  string
 	}{
 		{"cp f", 2, "missing: SRC... DST"},
-		{"cp none g", 1, "none"},
 		{"cp f s3://nowhere/f", 1, "sd volume add-cloud"},
 		{"cp f ftp://x/y", 2, "ftp"},
 		{"cp f f", 1, "same"},
 		{"cp f g --overwrite maybe", 2, "never, newer, changed or always"},
 		{"cp f g --bwlimit fast", 2, "500k or 10M"},
 		{"cp f g --transfers -1", 2, "--transfers is negative"},
+		{"cp f g --include [", 2, "not a pattern"},
+		{"cp none g", 1, "/none: file does not exist"},
+		{"pin a[", 2, `"a[" is no pattern`},
 		{"cp - -", 2, "one SRC and one DST"},
 		{"cp - f g", 2, "one SRC and one DST"},
 		{"cp - g --preview", 2, "no preview"},
@@ -263,7 +275,7 @@ func TestActionMistakes(t *testing.T) {
 			t.Errorf("sd %s: an error went to stdout: %s", tt.args, r.out)
 		}
 	}
-	for _, command := range []string{"cp", "mv", "rm", "mkdir", "log", "du", "job undo"} {
+	for _, command := range []string{"cp", "mv", "rm", "mkdir", "sync", "pin", "unpin", "trash list", "trash empty", "log", "du", "job undo"} {
 		r := s.must(append(strings.Fields(command), "--help")...)
 		if !strings.Contains(r.out, "Usage:") || !strings.Contains(r.out, "Examples:") {
 			t.Errorf("sd %s --help: no usage or no examples in\n%s", command, r.out)

@@ -94,7 +94,11 @@ func (a *app) jobCancelCommand() *cobra.Command {
 				return err
 			}
 			defer w.close(ctx)
-			return w.engine.Cancel(ctx, id)
+			err = w.engine.Cancel(ctx, id)
+			if isEnded(err) {
+				err = fmt.Errorf("%w: 'sd log %d' tells what it did, and 'sd job undo %d' takes it back", err, id, id)
+			}
+			return err
 		})
 	})
 }

@@ -61,7 +61,7 @@ What each file's fate was is kept for 90 days.`,
 	}
 	cmd.Flags().IntVar(&limit, "limit", limit, "show so many, the last ones; 0 is all, as with --json and with JOB")
 	cmd.Flags().Var(&since, "since", "only what was begun since: 7d, today, 2024-06-30")
-	cmd.Flags().BoolVar(&failed, "failed", false, "of a job only the files that failed")
+	cmd.Flags().BoolVar(&failed, "failed", false, "of a job only the files that are not done")
 	return cmd
 }
 

@@ -64,7 +64,7 @@ func (a *app) showJobLog(ctx context.Context, p *places, id int64, failed bool, 
 	enough, shown := errors.New("enough"), 0
 	if err == nil {
 		err = engine.Outcomes(ctx, id, func(s *steps.Step, r *steps.Record) error {
-			if failed && r.State != steps.Failed {
+			if failed && (r.State == steps.Done || r.State == steps.Skipped) {
 				return nil
 			}
 			if shown++; limit > 0 && shown > limit {

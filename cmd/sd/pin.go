@@ -101,7 +101,7 @@ func (p *places) pinOf(ctx context.Context, arg string) (library.Pin, error) {
 	}
 	if pin.Glob {
 		if _, err := compare.NewFilter([]string{"/" + pin.Path}, nil); err != nil {
-			return library.Pin{}, &usageError{err.Error()}
+			return library.Pin{}, usagef("%s is no pattern: put a \\ before each of the signs []{}*? that stands for itself", quote(arg))
 		}
 	}
 	return pin, nil
