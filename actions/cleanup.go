@@ -122,6 +122,20 @@ func (e *Engine) settle(ctx context.Context) error {
 	return nil
 }
 
+// reopenAudit notes that a job which has failed goes on: its row of the log has no end until it
+// ends again.
+func (e *Engine) reopenAudit(ctx context.Context, id int64) error {
+	audit, err := e.lib.JobAudit(ctx, id)
+	if none := new(library.NoJobError); errors.As(err, &none) {
+		return nil // no action
+	}
+	if err != nil || audit.State == "" {
+		return err
+	}
+	audit.State, audit.Error, audit.Outcome, audit.Ended = "", "", nil, time.Time{}
+	return e.lib.SetAudit(ctx, audit)
+}
+
 // closeAudit writes what came of a job into the log, if the job has ended.
 func (e *Engine) closeAudit(ctx context.Context, id int64, outcome *Outcome) error {
 	job, ended, err := e.stateOf(ctx, id)

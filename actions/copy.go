@@ -49,6 +49,14 @@ func (r *run) copy(ctx context.Context, s *steps.Step, to stores.Store, again bo
 	task.Save = func(state json.RawMessage) error { return r.save(s.N, state) }
 	result, err := r.transfers.Copy(ctx, task)
 	r.counts.moving.Add(-moved.Load())
+	_, remote := to.(*stores.Volume)
+	if changed := new(transfer.ChangedError); remote && errors.As(err, &changed) && changed.Side == transfer.Target {
+		// A request of an attempt that was given up, or killed, may have come to its end just now.
+		late := r.task(s)
+		if rec, done, _ := r.arrived(ctx, s, &late); done {
+			return rec, nil
+		}
+	}
 	if err != nil {
 		return steps.Record{}, err
 	}
@@ -107,7 +115,7 @@ func (r *run) arrived(ctx context.Context, s *steps.Step, task *transfer.Task) (
 }
 
 // same tells whether there, in the store of the target, holds what the source does. Where no
-// proof is at hand, both are read.
+// proof is at hand, both are read; what is to be verified is read in any case.
 func (r *run) same(ctx context.Context, task *transfer.Task, there *stores.Entry) (bool, error) {
 	src := &task.Source
 	if there.Kind != src.Kind || there.Size != src.Size && src.Kind == stores.File {
@@ -128,7 +136,7 @@ func (r *run) same(ctx context.Context, task *transfer.Task, there *stores.Entry
 		in stores.Store
 		e  *stores.Entry
 	}{{task.From, src}, {task.To, there}} {
-		if side.e.Proven {
+		if side.e.Proven && !(task.Verify && side.e == there) {
 			sums[i] = side.e.Sum
 			continue
 		}

@@ -21,6 +21,9 @@ func (r *run) do(ctx context.Context, s *steps.Step, again bool) (steps.Record, 
 		return steps.Record{}, err
 	}
 	if err := r.leaves(ctx, s); err != nil {
+		if _, missing := from.Stat(ctx, s.From.Name); again && errors.Is(missing, iofs.ErrNotExist) {
+			return gone(nil, again) // it went before that changed
+		}
 		return steps.Record{}, err
 	}
 	switch s.Op {

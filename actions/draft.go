@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"os"
 
 	"sd/actions/steps"
@@ -62,7 +63,16 @@ func (d *Draft) Commit(ctx context.Context, detached bool) (library.Job, error) 
 	if err != nil {
 		return library.Job{}, err
 	}
-	if err := os.Rename(d.path, e.planPath(job.ID)); err != nil {
+	// A library that was put back from an older copy gives its numbers again: what an earlier job
+	// of this one has done was not done by this one.
+	err = os.Remove(e.journalPath(job.ID))
+	if errors.Is(err, iofs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = os.Rename(d.path, e.planPath(job.ID))
+	}
+	if err != nil {
 		return library.Job{}, fmt.Errorf("keep the plan of job %d: %w", job.ID, err)
 	}
 	err = d.plan.Close()

@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sd/actions/steps"
 	"sd/actions/stores"
@@ -132,7 +133,13 @@ func (r *run) give(ctx context.Context, s *steps.Step) error {
 			return nil
 		}
 		if s.Op == steps.OpRemove {
-			r.removal = append(r.removal, s)
+			was, err := r.removalOf(s)
+			if err != nil {
+				r.left(s)
+				r.mu.Unlock()
+				return err
+			}
+			r.removal = append(r.removal, was)
 			r.parked++
 			r.mu.Unlock()
 			return nil
@@ -196,9 +203,9 @@ func (r *run) await() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		for _, s := range r.removal { // and what copies that end now let begin
+		for _, w := range r.removal { // and what copies that end now let begin
 			r.parked--
-			r.left(s)
+			r.left(w.step)
 		}
 		r.removal = nil
 		if r.pending == 0 {
@@ -219,13 +226,13 @@ func (r *run) release(ctx context.Context) error {
 		return nil
 	}
 	err := r.makeSafe(ctx)
-	for i, s := range list {
+	for i, w := range list {
 		if err == nil {
-			err = r.send(ctx, s)
+			err = r.send(ctx, w.guarded(r))
 			continue
 		}
-		for _, s := range list[i:] {
-			r.end(s, nil)
+		for _, w := range list[i:] {
+			r.end(w.step, nil)
 		}
 		break
 	}
@@ -245,6 +252,9 @@ func (r *run) end(s *steps.Step, rec *steps.Record) {
 	r.unsave(s.N)
 	r.count(s, rec, false)
 	var ready []*steps.Step
+	if r.after[s.N] == nil {
+		r.keepVersion(s, rec)
+	}
 	if waiting := r.after[s.N]; waiting != nil {
 		delete(r.after, s.N)
 		for _, w := range waiting {
@@ -253,7 +263,7 @@ func (r *run) end(s *steps.Step, rec *steps.Record) {
 				r.parked--
 				r.left(w)
 			case w.Op == steps.OpRemove:
-				r.removal = append(r.removal, w)
+				r.removal = append(r.removal, removal{w, s.To, rec.Version, time.Now()})
 			default:
 				r.parked--
 				ready = append(ready, w)

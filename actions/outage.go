@@ -14,6 +14,7 @@ const (
 	firstProbe = time.Second
 	lastProbe  = 30 * time.Second
 	probeTime  = 20 * time.Second // for one probe
+	maxWaits   = 20               // for a store that is back each time, and lets one step get no farther
 )
 
 // outage is some stores of which one could not be reached, and the steps that wait for it.
@@ -37,7 +38,7 @@ func (r *run) park(ctx context.Context, s *steps.Step, err error) bool {
 		if err == nil {
 			return false
 		}
-		o = &outage{wants: wants, why: err.Error()}
+		o = &outage{wants: wants, why: whyOut(wants, err)}
 		r.outages[key] = o
 		r.waits.Go(func() { r.waitFor(ctx, key, o) })
 	}
@@ -45,6 +46,15 @@ func (r *run) park(ctx context.Context, s *steps.Step, err error) bool {
 	r.parked++
 	r.changed.Broadcast()
 	return true
+}
+
+// mayWait tells whether a step may wait for its store once more: one that answers to all but
+// this must not keep the job for ever.
+func (r *run) mayWait(s *steps.Step) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waited[s.N]++
+	return r.waited[s.N] <= maxWaits
 }
 
 func (r *run) anyOutage() bool {
@@ -119,6 +129,18 @@ func (r *run) reachable(ctx context.Context, o *outage) bool {
 		}
 	}
 	return true
+}
+
+// whyOut says what is waited for before it was looked which of the stores it is.
+func whyOut(wants []stores.Store, err error) string {
+	var list []string
+	for _, st := range wants {
+		list = append(list, st.URI("").String())
+	}
+	if len(list) == 0 {
+		return err.Error()
+	}
+	return strings.Join(list, " or ") + " is unreachable"
 }
 
 // waiting says what the job waits for, "" if nothing.

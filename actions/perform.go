@@ -47,7 +47,7 @@ func (r *run) perform(ctx context.Context, s *steps.Step) {
 		case epoch.Err() != nil: // the job was paused
 			n = 0
 			continue
-		case isOffline(err):
+		case isOffline(err) && r.mayWait(s):
 			if r.park(ctx, s, err) {
 				return
 			}

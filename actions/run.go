@@ -27,6 +27,9 @@ func (e *Engine) Run(ctx context.Context, job library.Job, show func(Progress)) 
 		ran     bool
 	)
 	err := jobs.Run(ctx, e.lib, job, func(ctx context.Context, control *jobs.Control) error {
+		if err := e.reopenAudit(ctx, job.ID); err != nil {
+			return err
+		}
 		r, err := e.newRun(ctx, control)
 		if err != nil {
 			return err

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	cloudTransfers = 32   // steps at a time where a service takes part
+	cloudTransfers = 96   // steps at a time where a service takes part
 	queued         = 256  // steps that wait for a worker
 	maxParked      = 4096 // steps that wait for something else
 	reachBy        = 256  // steps between two marks of how far the journal's job has come
@@ -35,6 +35,7 @@ type run struct {
 	e         *Engine
 	job       int64
 	plan      *steps.Plan
+	copies    *steps.Finder // of those that an earlier run has made; for the feeding goroutine
 	header    steps.Header
 	stores    []stores.Store
 	history   *steps.History
@@ -60,11 +61,13 @@ type run struct {
 	pending   int // given out, not ended
 	parked    int // of those, not with the workers
 	after     map[int64][]*steps.Step
-	removal   []*steps.Step             // may begin once the copies before them are safe
+	removal   []removal                 // may begin once the copies before them are safe
 	outages   map[string]*outage        // by the stores that are waited for
 	back      map[string]time.Time      // when they were found to be back
 	kept      map[int64]json.RawMessage // what large files have saved in this run
 	filed     map[int64]struct{}        // those of kept that are in files of their own
+	versions  map[int64]string          // of what was copied, where its source may go later
+	waited    map[int64]int             // how often steps have waited for a store and got no farther
 	stopEpoch context.CancelFunc
 	epoch     context.Context // ends when the job is paused
 	outcome   Outcome
@@ -97,7 +100,8 @@ func (e *Engine) openRun(ctx context.Context, id int64) (*run, error) {
 	}
 	r := &run{e: e, job: id, plan: plan, header: plan.Header(), began: time.Now(),
 		after: make(map[int64][]*steps.Step), outages: make(map[string]*outage),
-		back: make(map[string]time.Time), kept: make(map[int64]json.RawMessage), filed: make(map[int64]struct{})}
+		back: make(map[string]time.Time), kept: make(map[int64]json.RawMessage), filed: make(map[int64]struct{}), waited: make(map[int64]int),
+		copies: plan.Finder()}
 	r.changed = sync.NewCond(&r.mu)
 	info, err := e.lib.Info(ctx)
 	if err != nil {

@@ -47,6 +47,7 @@ func (r *run) save(n int64, state json.RawMessage) error {
 	r.mu.Lock()
 	_, again := r.filed[n]
 	r.kept[n] = state
+	delete(r.waited, n) // it has got farther
 	if len(state) > longState {
 		r.filed[n] = struct{}{}
 	} else {
@@ -90,4 +91,5 @@ func (r *run) unsave(n int64) {
 	}
 	delete(r.kept, n)
 	delete(r.filed, n)
+	delete(r.waited, n)
 }

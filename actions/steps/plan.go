@@ -203,31 +203,42 @@ func (p *Plan) Each(first int64, fn func(*Step) error) error {
 
 // Reverse is Each from the last step to the first. It reads the plan twice.
 func (p *Plan) Reverse(fn func(*Step) error) error {
-	const some = 1024
-	at := place{off: int64(len(magic)), before: new(Step)}
-	places := []place{at}
-	err := p.read(at, func(s *Step, next place) error {
-		if s.N%some == 0 {
-			places = append(places, next)
-		}
-		return nil
-	})
+	places, err := p.places()
 	for i := len(places) - 1; i >= 0 && err == nil; i-- {
 		var list []*Step
-		err = p.read(places[i], func(s *Step, _ place) error {
-			if list = append(list, s); len(list) == some {
-				return errEnough
-			}
-			return nil
-		})
-		if errors.Is(err, errEnough) {
-			err = nil
-		}
+		list, err = p.block(places[i])
 		for j := len(list) - 1; j >= 0 && err == nil; j-- {
 			err = fn(list[j])
 		}
 	}
 	return err
+}
+
+// places are those from which each stride of steps can be read.
+func (p *Plan) places() ([]place, error) {
+	at := place{off: int64(len(magic)), before: new(Step)}
+	list := []place{at}
+	err := p.read(at, func(s *Step, next place) error {
+		if s.N%stride == 0 {
+			list = append(list, next)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// block reads one stride of steps.
+func (p *Plan) block(at place) (list []*Step, err error) {
+	err = p.read(at, func(s *Step, _ place) error {
+		if list = append(list, s); len(list) == stride {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return list, err
 }
 
 var errEnough = errors.New("enough")
