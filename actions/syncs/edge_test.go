@@ -78,6 +78,19 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// Names of one file become files of their own, and that is told.
+func TestHardLinks(t *testing.T) {
+	w := newWorld(t)
+	a, b := folder(w.dir+"/a"), folder(w.dir+"/b")
+	a.write(w, "one", "x")
+	w.must(os.Link(a.at("one"), a.at("two")))
+	sum := w.mustSync(spec(steps.Mirror, a, b))
+	if len(sum.Warnings) != 1 || sum.Warnings[0].Code != "hard-links" || sum.Warnings[0].Count != 1 {
+		t.Errorf("got %+v, want a warning about the second name", sum.Warnings)
+	}
+	w.inStep(spec(steps.Mirror, a, b), a, b)
+}
+
 // A folder that is named by a link is the folder.
 func TestLinkedRoot(t *testing.T) {
 	w := newWorld(t)

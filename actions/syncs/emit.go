@@ -147,10 +147,27 @@ func (p *planner) addCopy(ctx context.Context, r *row, to int, s, after slot, no
 		step.Absent = true
 	}
 	step.Note = note
+	p.warnLinks(r.e[1-to], 1-to)
 	p.need[to] += step.Size - step.OverSize
 	p.near(ctx, r.e[1-to], to, &step)
 	p.countCopy(&step)
 	return p.add(s, after, step)
+}
+
+// warnLinks tells of names of one file: each becomes a file of its own.
+func (p *planner) warnLinks(e *stores.Entry, i int) {
+	if e.Links < 2 || e.Kind != stores.File {
+		return
+	}
+	id := fileID{e.Dev, e.Inode}
+	if p.linked[id] {
+		p.sum.Warn("hard-links", "names of one file (hard links) become files of their own there", p.sides[i].store.URI(e.Name).String())
+		return
+	}
+	if p.linked == nil {
+		p.linked = map[fileID]bool{}
+	}
+	p.linked[id] = true
 }
 
 // nameOn is what a row is called in the store of a side.

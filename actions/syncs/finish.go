@@ -259,7 +259,7 @@ func (p *planner) meta(f *frame) {
 		return
 	}
 	r := row{rel: f.rel, folder: true, e: f.e}
-	if f.touched || r.attributesDiffer(p) || r.e[0].ModTime.Sub(r.e[1].ModTime).Abs() >= setsTimes {
+	if f.touched || r.attributesDiffer(p) || r.e[0].ModTime.Sub(r.e[1].ModTime).Abs() >= max(setsTimes, p.window()) {
 		p.metas = append(p.metas, r)
 	}
 }
@@ -269,7 +269,7 @@ func (p *planner) bothLocal() bool { return p.sides[0].local && p.sides[1].local
 // attributesDiffer tells whether two local files have other permissions or owners.
 func (r *row) attributesDiffer(p *planner) bool {
 	a, b := r.e[0], r.e[1]
-	if !p.bothLocal() || a.Kind == stores.Symlink {
+	if !p.bothLocal() || a.Kind == stores.Symlink || p.sides[0].plain || p.sides[1].plain {
 		return false
 	}
 	return a.Mode&stores.Permissions != b.Mode&stores.Permissions || os.Geteuid() == 0 && (a.UID != b.UID || a.GID != b.GID)

@@ -46,7 +46,7 @@ func (p *planner) judge(ctx context.Context, rows []row) error {
 			r.verdict = compare.Same
 			continue
 		}
-		r.verdict = compare.Judge(r.e[0], r.e[1], 0)
+		r.verdict = compare.Judge(r.e[0], r.e[1], p.window())
 		if r.verdict == compare.Unknown && !p.oneChanged(r) {
 			unclear = append(unclear, r)
 		}
@@ -109,7 +109,7 @@ func (p *planner) clear(ctx context.Context, rows []*row) error {
 		if r.verdict != compare.Unknown {
 			continue
 		}
-		if r.verdict = compare.Judge(r.e[0], r.e[1], 0); r.verdict == compare.Unknown {
+		if r.verdict = compare.Judge(r.e[0], r.e[1], p.window()); r.verdict == compare.Unknown {
 			if err := p.bySums(ctx, r); err != nil {
 				return err
 			}

@@ -61,6 +61,9 @@ func kindOf(e *stores.Entry) backends.Kind {
 	return backends.File
 }
 
+// fileID is a local file, whatever its names.
+type fileID struct{ dev, inode uint64 }
+
 // planner plans one sync.
 type planner struct {
 	env      Env
@@ -95,7 +98,8 @@ type planner struct {
 	metas  []row // folders whose attributes are to be set at the end
 	open   []opened
 	empty  [2]map[string]frame
-	fence  bool // the next step begins when all before it have ended
+	linked map[fileID]bool // files of several names that are copied
+	fence  bool            // the next step begins when all before it have ended
 
 	mu    sync.Mutex
 	blind [2][]string // folders, by rel, that could not be listed

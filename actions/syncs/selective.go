@@ -273,7 +273,7 @@ func (p *planner) prove(ctx context.Context, rows []row) error {
 			if err := p.hash(ctx, r); err != nil && ctx.Err() != nil {
 				return err
 			}
-			r.verdict = compare.Judge(r.e[0], r.e[1], 0)
+			r.verdict = compare.Judge(r.e[0], r.e[1], p.window())
 		}
 	}
 	return nil

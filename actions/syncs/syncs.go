@@ -122,9 +122,11 @@ type side struct {
 	dir     string // its name in the store
 	index   int    // of the store in the plan
 	local   bool
-	flat    bool  // folders come with what is in them
-	missing bool  // it is known not to be there
-	files   int64 // that were seen
+	flat    bool          // folders come with what is in them
+	missing bool          // it is known not to be there
+	files   int64         // that were seen
+	window  time.Duration // how far times may be apart there that mean the same
+	plain   bool          // the file system keeps no owners and modes
 }
 
 func (s *side) open(ctx context.Context, set *stores.Set, uri string) error {
@@ -144,6 +146,10 @@ func (s *side) open(ctx context.Context, set *stores.Set, uri string) error {
 		s.local = true
 		// What is named is the folder, whatever links lead there.
 		s.dir = realPath(s.dir)
+		if v := st.Volume(s.dir); v != nil {
+			kind := v.Info.Config["fstype"]
+			s.window, s.plain = compare.Window(kind), plain[kind]
+		}
 		e, err := st.Stat(ctx, s.dir)
 		switch {
 		case errors.Is(err, iofs.ErrNotExist):
@@ -156,6 +162,12 @@ func (s *side) open(ctx context.Context, set *stores.Set, uri string) error {
 	}
 	return nil
 }
+
+// plain are the file systems that keep no owners and modes.
+var plain = map[string]bool{"vfat": true, "msdos": true, "exfat": true, "fuse.exfat": true}
+
+// window is how far the times of two files may be apart that are meant to be equal.
+func (p *planner) window() time.Duration { return max(p.sides[0].window, p.sides[1].window) }
 
 // realPath is a local path without links on its way, as far as it is there.
 func realPath(name string) string {
