@@ -65,7 +65,7 @@ func binFor(path string) (*bin, error) {
 			refused = append(refused, err)
 		}
 	}
-	return nil, fmt.Errorf("%w (%w)", ErrNoTrash, errors.Join(refused...))
+	return nil, fmt.Errorf("%w (%v)", ErrNoTrash, errors.Join(refused...)) // not %w: it is not the file that is missing
 }
 
 // homeBin is the trash in the user's home, if that is the same file system.

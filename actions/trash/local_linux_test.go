@@ -203,6 +203,15 @@ func TestPutFoldersAndLinks(t *testing.T) {
 }
 
 func TestPutRefuses(t *testing.T) {
+	// A file system in which nothing can be made: that what is to be the trash is not there does
+	// not mean that the file is gone.
+	here := newWorld(t, nil)
+	const proc = "/proc/sys/kernel/hostname"
+	_, err := trash.Put(t.Context(), here.local, here.entry(proc), "lib-1-9")
+	if !errors.Is(err, trash.ErrNoTrash) || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: got %v, want that there is no trash for it", proc, err)
+	}
+
 	w := newWorld(t, nil)
 	ctx := context.Background()
 	put := func(e stores.Entry) error {
