@@ -226,8 +226,9 @@ func (k *keyStream) file(name string, e *backends.Entry) error {
 	k.tally.files.Add(1)
 	k.tally.bytes.Add(e.Size)
 	is := cloudFile(name, e)
+	same := false
 	if old != nil {
-		if old.Size == is.Size && old.Version == is.Version && old.Type == is.Type {
+		if same = old.Size == is.Size && old.Version == is.Version && old.Type == is.Type; same {
 			is.Content, is.Proof, is.Hint, is.Kind = old.Content, old.Proof, old.Hint, old.Kind // the same bytes
 			if is.Sums == "" {
 				is.Sums = old.Sums
@@ -239,16 +240,23 @@ func (k *keyStream) file(name string, e *backends.Entry) error {
 	}
 	is.Name = strings.Clone(name)
 	what := Missing
-	if old == nil {
+	switch {
+	case same: // that version is known; when the service got it, only the service knows for sure
+	case old == nil:
 		k.tally.added.Add(1)
-	} else {
+	default:
 		k.tally.changed.Add(1)
 		what = difference(old, &is)
 	}
 	c := f.changes()
 	c.put = append(c.put, is)
-	if err := k.tell(func() string { return k.path(f, name) }, false, what, old, &is); err != nil || len(c.put)+len(c.drop) < changeRows {
-		return err
+	if !same {
+		if err := k.tell(func() string { return k.path(f, name) }, false, what, old, &is); err != nil {
+			return err
+		}
+	}
+	if len(c.put)+len(c.drop) < changeRows {
+		return nil
 	}
 	return k.send(f)
 }

@@ -182,5 +182,7 @@ func TestCopyIsIndexed(t *testing.T) {
 		t.Errorf("got %q, want nothing of what is gone", got)
 	}
 	s.finds(base+"/z.jpg", "z.jpg")
-	s.must("location", "verify", "place").want(t, 0, "no difference", "")
+	for _, place := range []string{"place", "s3://box"} {
+		s.must("location", "verify", place).want(t, 0, "no difference", "")
+	}
 }
