@@ -3,6 +3,7 @@ package plan
 import (
 	"hash/maphash"
 	"strings"
+	"unicode/utf8"
 
 	"sd/actions/stores"
 )
@@ -70,6 +71,8 @@ func (c *copier) named(from stores.Store, x *stores.Entry, name string) bool {
 	switch {
 	case c.to.local == nil && len(name) > maxKey:
 		why = "its key would be longer than the 1,024 bytes that services take"
+	case c.to.local == nil && isLocalStore(from) && !utf8.ValidString(name):
+		why = "its name is not in UTF-8, and services take no other, or cannot list it: rename it first"
 	case c.to.local == nil:
 	case len(name) > maxPath:
 		why = "its path would be longer than the system allows"

@@ -204,6 +204,22 @@ func TestMarkers(t *testing.T) {
 	}
 }
 
+// What a service would not list again does not go there, and stays where it is.
+func TestNamesThatServicesLose(t *testing.T) {
+	w := newWorld(t)
+	w.write("d/bad\xff", "1", "d/bad\xfe/in", "2", "d/göod", "3", "d/%%x", "4")
+	p, err := w.plan(w.spec(steps.Move, "d", "s3://one"))
+	w.must(err)
+	if p.sum.Denied != 2 || p.sum.Total.Files != 2 || p.sum.Trash.Files > 0 {
+		t.Errorf("got %q, refused %v, want that two names are refused", w.text(p), p.sum.DeniedList)
+	}
+	for _, s := range p.steps {
+		if s.Op != steps.OpRmdir && strings.Contains(s.From.Name, "bad") {
+			t.Errorf("got step %v about a name that was refused", s.From)
+		}
+	}
+}
+
 // A move removes a source because its bytes are there already only if they are when it runs.
 func TestMoveCountsOnTarget(t *testing.T) {
 	w := newWorld(t)
