@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"sd/actions/steps"
 	"sd/library"
 )
@@ -25,15 +27,15 @@ func (r *run) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, cleanTime)
 	defer cancel()
 	err := r.findOut(ctx)
+	var g errgroup.Group
+	g.SetLimit(lookAtOnce)
 	err = errors.Join(err, r.eachBegun(func(s *steps.Step) error {
-		if s.Op != steps.OpCopy {
+		g.Go(func() error {
+			r.cleanStep(ctx, s)
 			return nil
-		}
-		if err := r.cleanStep(ctx, s); err != nil {
-			r.e.log.Warn("something unfinished is left behind", "job", r.job, "file", r.e.uri(ctx, r.header.Stores, s.To), "err", err)
-		}
+		})
 		return ctx.Err()
-	}))
+	}), g.Wait())
 	left, _ := filepath.Glob(filepath.Join(r.e.dir, strconv.FormatInt(r.job, 10)+".saved-*"))
 	for _, path := range left {
 		err = errors.Join(err, os.Remove(path))

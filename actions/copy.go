@@ -12,6 +12,7 @@ import (
 	"sd/actions/steps"
 	"sd/actions/stores"
 	"sd/actions/transfer"
+	"sd/actions/trash"
 	"sd/identity"
 )
 
@@ -150,9 +151,20 @@ func (r *run) same(ctx context.Context, task *transfer.Task, there *stores.Entry
 	return sums[0] == sums[1], nil
 }
 
-// cleanStep removes what an unfinished copy has left.
-func (r *run) cleanStep(ctx context.Context, s *steps.Step) error {
-	return r.transfers.Clean(ctx, r.task(s))
+// cleanStep removes what an unfinished step has left.
+func (r *run) cleanStep(ctx context.Context, s *steps.Step) {
+	from, _, err := r.ends(s)
+	if err == nil {
+		switch s.Op {
+		case steps.OpCopy, steps.OpRename:
+			err = r.transfers.Clean(ctx, r.task(s))
+		case steps.OpTrash:
+			err = trash.Clean(ctx, from, source(s), r.unique+strconv.FormatInt(s.N, 10))
+		}
+	}
+	if err != nil {
+		r.e.log.Warn("something unfinished is left behind", "job", r.job, "step", s.N, "err", err)
+	}
 }
 
 // link makes To a further name of From, which the step before has made; where the file system

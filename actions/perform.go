@@ -76,11 +76,7 @@ func (r *run) finish(s *steps.Step, rec *steps.Record) {
 
 // fail removes what is unfinished of a step that cannot be done, and ends it.
 func (r *run) fail(ctx context.Context, s *steps.Step, err error) {
-	if s.Op == steps.OpCopy {
-		if e := r.cleanStep(ctx, s); e != nil {
-			r.e.log.Warn("something unfinished is left behind", "job", r.job, "step", s.N, "err", e)
-		}
-	}
+	r.cleanStep(ctx, s)
 	r.finish(s, &steps.Record{N: s.N, State: steps.Failed, Err: err.Error()})
 }
 

@@ -133,6 +133,22 @@ func (p *putting) done() (where string, ok bool) {
 	return "", false
 }
 
+// cleanLocal removes a .trashinfo file to which there is nothing.
+func cleanLocal(e *stores.Entry, unique string) error {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(e.Name))
+	if err != nil {
+		return nil // nothing can have begun there
+	}
+	p := putting{e: e, path: filepath.Join(dir, filepath.Base(e.Name)), unique: unique}
+	if p.bin, err = binFor(p.path); err != nil {
+		return nil
+	}
+	if where, ok := p.done(); where != "" && !ok {
+		return os.Remove(p.bin.info(filepath.Base(where)))
+	}
+	return nil
+}
+
 // check sees that what went to the trash is what was to go there.
 func (p *putting) check(ctx context.Context, where string, was os.FileInfo) error {
 	is, err := os.Lstat(where)

@@ -50,6 +50,18 @@ func Put(ctx context.Context, st stores.Store, e stores.Entry, unique string) (w
 	return "", &fs.PathError{Op: "trash", Path: e.Name, Err: ErrNoTrash}
 }
 
+// Clean takes back what a Put that was cut off, and will not go on, has begun for e: a copy in the
+// trash of what has not gone. What has gone stays in the trash.
+func Clean(ctx context.Context, st stores.Store, e stores.Entry, unique string) error {
+	switch st := st.(type) {
+	case *stores.Local:
+		return cleanLocal(&e, unique)
+	case *stores.Volume:
+		return cleanObject(ctx, st, &e, unique)
+	}
+	return nil
+}
+
 // Restore brings back to name what Put has put where, and describes it; folders on the way are
 // made again. Nothing is replaced: fs.ErrExist. What is not in the trash any more is
 // fs.ErrNotExist, also where Restore itself has brought it back before: who tries again after an

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -51,22 +52,54 @@ func putObject(ctx context.Context, v *stores.Volume, e *stores.Entry, unique st
 			return kept + e.Version, err
 		}
 	}
-	return putCopy(ctx, v, e, keyIn(unique, e.Name))
+	keys := keysIn(unique, e.Name)
+	for _, key := range keys {
+		where, err := putCopy(ctx, v, e, key)
+		switch {
+		case errors.Is(err, errTaken):
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			return found(ctx, v, e, keys, err)
+		}
+		return where, err
+	}
+	return "", pathError(v, "trash", e.Name, fmt.Errorf("its names are taken there: %w", ErrNoTrash))
 }
+
+// errTaken says that something else lies in the trash under a key.
+var errTaken = errors.New("taken")
 
 // Owner is what the names of those folders in Folder begin with that jobs of a library have
 // made; the number of the job follows.
 func Owner(library uuid.UUID) string { return library.String()[:8] + "-" }
 
-// keyIn is the key in the trash of what a job removes.
-func keyIn(unique, name string) string {
-	job := unique
+// keysIn are the keys in the trash of what a step of a job removes: the one that a person would look
+// for, and one for where that is taken, by another step, or by a job that had the same number in a
+// library which was put back from an older copy.
+func keysIn(unique, name string) []string {
+	job, step := unique, ""
 	if at := strings.LastIndexByte(unique, '-'); at > 0 {
-		job = unique[:at]
+		job, step = unique[:at], unique[at+1:]
 	}
-	return sdpath.JoinKey(Folder+"/"+job, name)
+	return []string{sdpath.JoinKey(Folder+"/"+job, name), sdpath.JoinKey(Folder+"/"+job+"/.sd-"+step, name)}
 }
 
+// found looks for what an earlier try has brought to the trash to the end, as e is gone.
+func found(ctx context.Context, v *stores.Volume, e *stores.Entry, keys []string, gone error) (string, error) {
+	for _, key := range slices.Backward(keys) {
+		in, err := v.Stat(ctx, key)
+		if err == nil && in.Size == e.Size {
+			return key, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return "", gone
+}
+
+// putCopy copies e to the key and removes it. Another object of that key is errTaken; e being gone
+// is fs.ErrNotExist.
 func putCopy(ctx context.Context, v *stores.Volume, e *stores.Entry, key string) (string, error) {
 	c, ok := v.Backend().(backends.Copier)
 	if !ok {
@@ -76,12 +109,10 @@ func putCopy(ctx context.Context, v *stores.Volume, e *stores.Entry, key string)
 		Source: e.Version, Size: e.Size, Cond: backends.Cond{Absent: true},
 	})
 	switch {
-	case errors.Is(err, fs.ErrExist): // an earlier try has come so far
-	case errors.Is(err, fs.ErrNotExist):
-		if _, serr := v.Backend().Stat(ctx, key); serr == nil {
-			return key, nil // or to the end
+	case errors.Is(err, fs.ErrExist): // an earlier try may have come so far
+		if err := isCopy(ctx, v, e, key); err != nil {
+			return "", err
 		}
-		return "", err
 	case errors.Is(err, backends.ErrChanged):
 		return "", changed(e)
 	case err != nil:
@@ -97,6 +128,43 @@ func putCopy(ctx context.Context, v *stores.Volume, e *stores.Entry, key string)
 		return "", err
 	}
 	return key, nil
+}
+
+// isCopy sees that the object in the trash is e's copy, and else is errTaken.
+func isCopy(ctx context.Context, v *stores.Volume, e *stores.Entry, key string) error {
+	now, err := v.Stat(ctx, e.Name)
+	if err != nil {
+		return err
+	}
+	if now.Version != e.Version {
+		return changed(e)
+	}
+	in, err := v.Stat(ctx, key)
+	if err != nil {
+		return err
+	}
+	same, err := alike(ctx, v, &now, &in)
+	if err == nil && !same {
+		err = errTaken
+	}
+	return err
+}
+
+// cleanObject removes the copy of an object that is there still.
+func cleanObject(ctx context.Context, v *stores.Volume, e *stores.Entry, unique string) error {
+	for _, key := range keysIn(unique, e.Name) {
+		_, err := v.Stat(ctx, key)
+		if err == nil {
+			err = isCopy(ctx, v, e, key)
+		}
+		if err == nil {
+			err = drop(ctx, v, key)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errTaken) && !errors.Is(err, backends.ErrChanged) {
+			return err
+		}
+	}
+	return nil
 }
 
 // drop removes what is not needed in the trash.

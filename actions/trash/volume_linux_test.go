@@ -183,3 +183,44 @@ func TestVolumeAgain(t *testing.T) {
 		}
 	}
 }
+
+// What lies in the trash under a key is not taken for the copy of another file.
+func TestVolumeTaken(t *testing.T) {
+	ctx := context.Background()
+	b := newBucket(t, false)
+	b.write(".sd-trash/lib-1/a", "of an older library")
+	e := b.write("a", "one")
+	for cut := range 8 {
+		for _, after := range []bool{false, true} {
+			b.calls, b.cut, b.after = 0, cut+1, after
+			where, err := trash.Put(ctx, b.vol, e, "lib-1-2")
+			if b.cut = 0; err != nil {
+				where, err = trash.Put(ctx, b.vol, e, "lib-1-2")
+			}
+			b.must(err)
+			b.has(".sd-trash/lib-1/.sd-2/a=one,100640", ".sd-trash/lib-1/a=of an older library,100640")
+			e, err = trash.Restore(ctx, b.vol, where, "a")
+			b.must(err)
+		}
+	}
+}
+
+// A removal that was cut off and does not go on leaves nothing in the trash but what has gone.
+func TestVolumeClean(t *testing.T) {
+	ctx := context.Background()
+	for cut := 1; cut <= 4; cut++ {
+		for _, after := range []bool{false, true} {
+			b := newBucket(t, false)
+			e := b.write("a", "one")
+			b.calls, b.cut, b.after = 0, cut, after
+			_, _ = trash.Put(ctx, b.vol, e, "lib-1-1")
+			b.cut = 0
+			b.must(trash.Clean(ctx, b.vol, e, "lib-1-1"))
+			if _, gone := b.vol.Stat(ctx, "a"); errors.Is(gone, fs.ErrNotExist) {
+				b.has(".sd-trash/lib-1/a=one,100640")
+			} else {
+				b.has("a=one,100640")
+			}
+		}
+	}
+}
