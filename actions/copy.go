@@ -195,14 +195,3 @@ func (r *run) link(ctx context.Context, s *steps.Step, from, to stores.Store, ag
 
 // lostLink is the code of a hard link that became a file of its own.
 const lostLink = "hard-link"
-
-// rename gives From, a file or a folder as a whole, the name of To.
-func (r *run) rename(ctx context.Context, s *steps.Step) (steps.Record, error) {
-	task := r.task(s)
-	task.Save = func(state json.RawMessage) error { return r.save(s.N, state) }
-	result, err := r.transfers.Rename(ctx, task)
-	if err != nil {
-		return steps.Record{}, err
-	}
-	return steps.Record{State: steps.Done, Method: steps.Rename, Version: result.Entry.Version}, nil
-}

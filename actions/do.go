@@ -34,7 +34,7 @@ func (r *run) do(ctx context.Context, s *steps.Step, again bool) (steps.Record, 
 	case steps.OpLink:
 		return r.link(ctx, s, from, to, again)
 	case steps.OpRename:
-		return r.rename(ctx, s)
+		return r.rename(ctx, s, from, to, again)
 	case steps.OpRemove:
 		return gone(from.Remove(ctx, s.From.Name, s.Version), again)
 	case steps.OpRmdir:
