@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"sd/actions"
 	"sd/actions/plan"
 	"sd/actions/steps"
+	"sd/backends"
 	"sd/library"
+	"sd/sdpath"
 )
 
 // maker makes the plan of an action. It returns soon after ctx ends.
@@ -20,7 +24,8 @@ func (a *app) act(ctx context.Context, p *places, spec steps.Spec, f actionFlags
 	return a.actOn(ctx, p, f, func(ctx context.Context, e *actions.Engine) (*actions.Draft, error) {
 		bar := a.newActionProgress(spec.Action)
 		defer bar.clear()
-		return e.Plan(ctx, spec, func(now plan.Progress) { bar.showPlanning(now) })
+		draft, err := e.Plan(ctx, spec, func(now plan.Progress) { bar.showPlanning(now) })
+		return draft, p.explain(ctx, &spec, err)
 	})
 }
 
@@ -131,6 +136,28 @@ func deniedError(s *steps.Summary) error {
 		return nil
 	}
 	return fmt.Errorf("%s left out of it: see what was refused above", plural(s.Denied, "file was", "files were"))
+}
+
+// explain adds to the failure of a plan, where a volume could not be reached, how to learn more.
+func (p *places) explain(ctx context.Context, spec *steps.Spec, err error) error {
+	if !errors.Is(err, backends.ErrOffline) {
+		return err
+	}
+	var tests []string
+	for _, s := range append([]steps.Source{spec.Target}, spec.Sources...) {
+		at, e := sdpath.Parse(s.URI)
+		if _, cloud := at.(sdpath.Cloud); e != nil || !cloud {
+			continue
+		}
+		if v, _, e := p.resolver.Resolve(ctx, at); e == nil && v != nil {
+			tests = append(tests, "'sd volume test "+shellWord(v.Info.Name)+"'")
+		}
+	}
+	slices.Sort(tests)
+	if tests = slices.Compact(tests); len(tests) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: nothing was done; see %s", err, strings.Join(tests, " and "))
 }
 
 // refused puts the failure of a plan in words; what stands in the way is listed.

@@ -72,8 +72,15 @@ func TestCopyWaits(t *testing.T) {
 		}
 		return job != 0
 	})
-	s.must("job", "list").want(t, 0, "unreachable", "")
+	s.must("job", "list").want(t, 0, "waiting: s3://box is unreachable", "")
 	s.must("job", "info", fmt.Sprint(job)).want(t, 0, "waits for", "")
+	// What is not begun yet fails at once, and says what to do.
+	s.run("cp", "album/a.jpg", "s3://box/a.jpg").want(t, 1, "", "nothing was done; see 'sd volume test box'")
+	r := s.run("du", "s3://box")
+	r.want(t, 1, "", "unreachable")
+	if r.out != "" {
+		t.Errorf("got %q of a volume that nobody can reach", r.out)
+	}
 	if err := proxy.Serve(); err != nil {
 		t.Fatal(err)
 	}

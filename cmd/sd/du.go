@@ -157,9 +157,13 @@ func (c *duCounter) count(ctx context.Context, p *places, set *stores.Set, arg s
 	base := strings.TrimSuffix(arg, "/")
 	c.open, c.rels = append(c.open[:0], duRow{Kind: "folder", name: arg, URI: st.URI(name).String()}), append(c.rels[:0], "")
 	var problems []error
-	err = st.Walk(ctx, name, stores.WalkOptions{Problem: func(name string, err error) error {
-		if !errors.Is(err, stores.ErrForeign) {
-			problems = append(problems, fmt.Errorf("%s: %w", printable(st.URI(name).String()), bare(err)))
+	err = st.Walk(ctx, name, stores.WalkOptions{Problem: func(dir string, err error) error {
+		switch {
+		case errors.Is(err, stores.ErrForeign):
+		case dir == name:
+			return err // of which there is nothing to tell
+		default:
+			problems = append(problems, fmt.Errorf("%s: %w", printable(st.URI(dir).String()), bare(err)))
 		}
 		return nil
 	}}, func(e *stores.Entry) error {

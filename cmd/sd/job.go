@@ -93,7 +93,7 @@ func (p *places) jobRow(ctx context.Context, j jobs.Job) (jobRow, error) {
 // far says in a few words how far the job is.
 func (r jobRow) far() string {
 	switch {
-	case r.State == library.Failed:
+	case r.State == library.Failed && (r.Action == nil || r.Action.Outcome == nil):
 		return r.Error
 	case r.Action != nil:
 		return r.farAction()

@@ -157,7 +157,7 @@ func (a *app) sync(ctx context.Context, p *places, spec steps.Spec, f actionFlag
 		if err == nil {
 			conflicts = draft.Summary().Conflicts
 		}
-		return draft, err
+		return draft, p.explain(ctx, &spec, err)
 	})
 	if conflicts > 0 && err == nil {
 		err = fmt.Errorf("%s left where they were: the archive has others of their names. --overwrite newer, changed or always replaces those", plural(conflicts, "file was", "files were"))
