@@ -168,6 +168,22 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
+// Two conflicts about one name within a second keep all versions.
+func TestConflictsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	a, b := folder(w.dir+"/a"), folder(w.dir+"/b")
+	s := spec(steps.Bidirectional, a, b)
+	for _, n := range []string{"1", "2"} {
+		a.write(w, "f", "of a "+n)
+		b.write(w, "f", "of b, "+n)
+		w.mustSync(s)
+		w.inStep(s, a, b)
+	}
+	if got := a.tree(w); len(got) != 3 {
+		t.Errorf("got %v, want three files", got)
+	}
+}
+
 // A damaged state loses no file: it only knows nothing.
 func TestDamagedState(t *testing.T) {
 	w := newWorld(t)

@@ -154,6 +154,9 @@ func (p *planner) addCopy(ctx context.Context, r *row, to int, s, after slot, no
 	return p.add(s, after, step)
 }
 
+// fileID is a local file, whatever its names.
+type fileID struct{ dev, inode uint64 }
+
 // warnLinks tells of names of one file: each becomes a file of its own.
 func (p *planner) warnLinks(e *stores.Entry, i int) {
 	if e.Links < 2 || e.Kind != stores.File {

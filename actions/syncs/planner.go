@@ -61,9 +61,6 @@ func kindOf(e *stores.Entry) backends.Kind {
 	return backends.File
 }
 
-// fileID is a local file, whatever its names.
-type fileID struct{ dev, inode uint64 }
-
 // planner plans one sync.
 type planner struct {
 	env      Env
@@ -121,6 +118,7 @@ func (p *planner) plan(ctx context.Context) error {
 		return err
 	}
 	defer func() { p.last.close() }()
+	p.now = momentAfter(p.last.Saved, p.now)
 	if err := p.makeRoots(); err != nil {
 		return err
 	}

@@ -204,19 +204,28 @@ func writeState(p *pair, f *foundReader, done *outcome) error {
 	}
 	defer w.list.discard()
 	var next finding
+	var held *record // what a step has made may have the name of what was there
 	for {
 		ok, err := f.next(&next)
 		if err != nil {
 			return err
 		}
-		if !ok {
-			return w.finish(f.Began)
+		var r *record
+		if ok {
+			if r = done.settled(&next); r == nil {
+				continue
+			}
 		}
-		if r := done.settled(&next); r != nil {
-			if err := w.add(*r); err != nil {
+		if held != nil && (!ok || held.Key != r.Key) {
+			if err := w.add(*held); err != nil {
 				return err
 			}
 		}
+		if !ok {
+			return w.finish(f.Began)
+		}
+		kept := *r
+		held = &kept
 	}
 }
 

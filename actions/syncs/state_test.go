@@ -2,6 +2,7 @@ package syncs
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,5 +41,47 @@ func TestHints(t *testing.T) {
 				t.Errorf("%d files: got hint %s, want %s", tt.files, key, want)
 			}
 		}
+	}
+}
+
+// A file that was set aside may have got the name of one that was there.
+func TestTwoFindingsOfOneName(t *testing.T) {
+	p := pairOf(t.TempDir(), "a", "b")
+	w, err := p.newFound("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a", "b", "c"} {
+		if err := w.add(&finding{record: record{Key: key, Size: 1}, Keep: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.addExtra(finding{record: record{Key: "b", Size: 2}, Make: 1})
+	w.addExtra(finding{record: record{Key: "c", Size: 2}, Make: 2})
+	if err := w.finish("", []int64{0, always, 0}, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := settleJob(&p, p.foundPath("x"), "", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.state()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	var got []string
+	for {
+		var r record
+		ok, err := s.next(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			break
+		}
+		got = append(got, fmt.Sprint(r.Key, r.Size))
+	}
+	if want := []string{"a1", "b2", "c1"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -145,7 +145,7 @@ func (s *side) open(ctx context.Context, set *stores.Set, uri string) error {
 	case *stores.Local:
 		s.local = true
 		// What is named is the folder, whatever links lead there.
-		s.dir = realPath(s.dir)
+		s.dir = RealPath(s.dir)
 		if v := st.Volume(s.dir); v != nil {
 			kind := v.Info.Config["fstype"]
 			s.window, s.plain = compare.Window(kind), plain[kind]
@@ -169,8 +169,8 @@ var plain = map[string]bool{"vfat": true, "msdos": true, "exfat": true, "fuse.ex
 // window is how far the times of two files may be apart that are meant to be equal.
 func (p *planner) window() time.Duration { return max(p.sides[0].window, p.sides[1].window) }
 
-// realPath is a local path without links on its way, as far as it is there.
-func realPath(name string) string {
+// RealPath is a local path without links on its way, as far as it is there.
+func RealPath(name string) string {
 	for dir, rest := name, ""; ; {
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			return filepath.Join(real, rest)
@@ -235,6 +235,15 @@ func (p *planner) refs() []steps.StoreRef {
 		list = append(list, p.sides[1].store.Ref())
 	}
 	return list
+}
+
+// momentAfter is now, or a second after the last sync was planned: a name with that time in it
+// may be taken.
+func momentAfter(last, now time.Time) time.Time {
+	if now.Truncate(time.Second).After(last) || now.Before(last.Add(-time.Minute)) {
+		return now
+	}
+	return last.Truncate(time.Second).Add(time.Second).In(now.Location())
 }
 
 // conflictName is rel as it is called where both of two versions are kept.

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"sd/actions/compare"
+	"sd/actions/syncs"
 	"sd/library"
+	"sd/sdpath"
 )
 
 func (a *app) pinCommand() *cobra.Command {
@@ -95,6 +97,10 @@ func (p *places) pinOf(ctx context.Context, arg string) (library.Pin, error) {
 		if _, err := os.Lstat(local); err == nil {
 			pin.Glob = false
 		}
+	}
+	if at, ok := uri.(sdpath.Physical); ok && at.DeviceSlug == p.resolver.ThisDevice().Slug { // a sync knows its folders without links
+		at.Path = syncs.RealPath(at.Path)
+		uri = at
 	}
 	if pin.Place, pin.Path, err = p.resolver.Placed(uri); err != nil {
 		return library.Pin{}, err

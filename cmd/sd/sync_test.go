@@ -75,7 +75,10 @@ func TestPins(t *testing.T) {
 		}
 	}
 	s.must("pin", "--list").want(t, 0, "nothing is pinned", "")
-	s.must("pin", "album/sub")
+	if err := os.Symlink("album", filepath.Join(s.home, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s.must("pin", "link/sub") // the same by another name
 	s.must("pin", "s3://box/album/b*")
 	s.must("pin", "--list").want(t, 0, "local://laptop"+folder+"/sub\n", "")
 	s.must("pin", "--list").want(t, 0, "s3://box/album/b*\n", "")
