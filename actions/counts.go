@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sd/actions/steps"
+	"sd/actions/stores"
 )
 
 // counts are the numbers of Progress that change all the time.
@@ -58,6 +59,7 @@ func (r *run) count(s *steps.Step, rec *steps.Record, earlier bool) {
 
 // add counts a step that was done.
 func (o *Outcome) add(s *steps.Step, rec *steps.Record) {
+	folder := s.Kind == stores.Dir
 	switch s.Op {
 	case steps.OpMkdir:
 		o.Folders++
@@ -65,6 +67,10 @@ func (o *Outcome) add(s *steps.Step, rec *steps.Record) {
 		o.Copied.Add(s.Size)
 		o.method(rec.Method, s.Size)
 	case steps.OpRename:
+		if folder {
+			o.Whole.Moved++
+			break
+		}
 		o.Moved.Add(s.Size)
 		o.method(steps.Rename, s.Size)
 	case steps.OpLink:
@@ -76,8 +82,16 @@ func (o *Outcome) add(s *steps.Step, rec *steps.Record) {
 			o.Removed++
 		}
 	case steps.OpTrash:
+		if folder {
+			o.Whole.Trashed++
+			break
+		}
 		o.Trashed++
 	case steps.OpRestore:
+		if folder {
+			o.Whole.Restored++
+			break
+		}
 		o.Restored++
 	}
 	if rec.Err != "" {

@@ -68,22 +68,32 @@ type Failure struct {
 
 // Outcome is what a job came to, with all that earlier runs of it did.
 type Outcome struct {
-	Copied   steps.Count            `json:"copied"`
-	Moved    steps.Count            `json:"moved"` // renamed, or copied and then removed
-	Linked   int64                  `json:"linked,omitempty"`
-	Removed  int64                  `json:"removed,omitempty"` // for good
-	Trashed  int64                  `json:"trashed,omitempty"`
-	Restored int64                  `json:"restored,omitempty"`
-	Folders  int64                  `json:"folders,omitempty"` // made
-	Skipped  int64                  `json:"skipped,omitempty"` // not needed any more
-	Failed   int64                  `json:"failed,omitempty"`
-	Left     int64                  `json:"left,omitempty"`    // files not tried: of a job that was canceled, or because what they depend on failed
-	Through  int64                  `json:"through"`           // bytes that passed through this machine
-	Methods  map[string]steps.Count `json:"methods,omitempty"` // of what was copied and moved, by steps.Method.String
-	Lost     map[string]int64       `json:"lost,omitempty"`    // files whose attributes could not all be kept, by code
-	Seconds  float64                `json:"seconds"`           // that the last run took
+	Copied   steps.Count `json:"copied"`
+	Moved    steps.Count `json:"moved"` // renamed, or copied and then removed
+	Linked   int64       `json:"linked,omitempty"`
+	Removed  int64       `json:"removed,omitempty"` // for good
+	Trashed  int64       `json:"trashed,omitempty"`
+	Restored int64       `json:"restored,omitempty"`
+	Folders  int64       `json:"folders,omitempty"` // made
+	// Whole are folders that were moved, put into the trash or brought back with all that is in
+	// them, by one step. They count nowhere else.
+	Whole   Whole                  `json:"whole_folders,omitzero"`
+	Skipped int64                  `json:"skipped,omitempty"` // not needed any more
+	Failed  int64                  `json:"failed,omitempty"`
+	Left    int64                  `json:"left,omitempty"`    // files not tried: of a job that was canceled, or because what they depend on failed
+	Through int64                  `json:"through"`           // bytes that passed through this machine
+	Methods map[string]steps.Count `json:"methods,omitempty"` // of what was copied and moved, by steps.Method.String
+	Lost    map[string]int64       `json:"lost,omitempty"`    // files whose attributes could not all be kept, by code
+	Seconds float64                `json:"seconds"`           // that the last run took
 
 	Failures []Failure `json:"failures,omitempty"` // the first 100
+}
+
+// Whole counts folders by what was done to each as a whole.
+type Whole struct {
+	Moved    int64 `json:"moved,omitempty"`
+	Trashed  int64 `json:"trashed,omitempty"`
+	Restored int64 `json:"restored,omitempty"`
 }
 
 // PartError says that some of a job's files were not done.

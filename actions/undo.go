@@ -165,7 +165,7 @@ func (u *undo) fileBack(s *steps.Step, rec *steps.Record) error {
 	switch s.Op {
 	case steps.OpTrash:
 		like.Op, like.From, like.To, like.Absent = steps.OpRestore, steps.Ref{Store: s.From.Store, Name: rec.Name}, s.From, true
-		u.sum.Method(steps.Rename, s.Size)
+		u.sum.Renamed(s.Kind, s.Size)
 		return u.add(like)
 	case steps.OpRemove:
 		if s.After != 0 {
@@ -179,7 +179,7 @@ func (u *undo) fileBack(s *steps.Step, rec *steps.Record) error {
 			u.warn(s.To, "no-undo-replaced", "files were replaced; what they held before cannot come back")
 		}
 		like.Op, like.Method, like.From, like.To, like.Absent, like.Version = steps.OpRename, steps.Rename, s.To, s.From, true, rec.Version
-		u.sum.Method(steps.Rename, s.Size)
+		u.sum.Renamed(s.Kind, s.Size)
 		return u.add(like)
 	case steps.OpCopy:
 		if s.Over != "" || !s.Absent {

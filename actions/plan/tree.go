@@ -221,7 +221,7 @@ func (c *copier) addRename(ctx context.Context, j job) error {
 	}
 	s := c.step(steps.OpRename, &j)
 	s.Method, s.Absent, s.Note = steps.Rename, true, "with all that is in it"
-	c.sum.Method(steps.Rename, j.entry.Size)
+	c.sum.Renamed(j.entry.Kind, j.entry.Size)
 	c.local(1, 0)
 	c.request(c.to.st, "COPY", 1)
 	_, err := c.w.Add(s)

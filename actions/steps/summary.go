@@ -1,5 +1,7 @@
 package steps
 
+import "sd/backends"
+
 // Count is a number of files and their bytes.
 type Count struct {
 	Files int64 `json:"files"`
@@ -43,11 +45,14 @@ type Summary struct {
 	Total   Count            `json:"total"`   // files that get a copy or move, by any method
 	Methods map[string]Count `json:"methods"` // the same by Method.String
 	Folders int64            `json:"folders"` // made
-	Same    Count            `json:"same"`    // there already, so nothing is done
-	Proven  Count            `json:"proven"`  // of Same, those that are proven to hold the same bytes
-	Through int64            `json:"through"` // bytes that pass through this machine
-	Saved   int64            `json:"saved"`   // bytes that need not, because of a proven copy or the store's own way
-	Egress  int64            `json:"egress"`  // bytes that leave cloud stores, for which many charge
+	// Whole are folders that are renamed or put back with all that is in them, by one step. They
+	// count nowhere else.
+	Whole   int64 `json:"whole_folders,omitempty"`
+	Same    Count `json:"same"`    // there already, so nothing is done
+	Proven  Count `json:"proven"`  // of Same, those that are proven to hold the same bytes
+	Through int64 `json:"through"` // bytes that pass through this machine
+	Saved   int64 `json:"saved"`   // bytes that need not, because of a proven copy or the store's own way
+	Egress  int64 `json:"egress"`  // bytes that leave cloud stores, for which many charge
 
 	Deletes   Count `json:"deletes"`  // files removed or put in the trash
 	Trash     Count `json:"trash"`    // of Deletes, those that undo can bring back
@@ -73,6 +78,15 @@ func (s *Summary) Method(m Method, n int64) {
 	c.Add(n)
 	s.Methods[m.String()] = c
 	s.Total.Add(n)
+}
+
+// Renamed counts a file of n bytes, or a folder as a whole, that gets another name.
+func (s *Summary) Renamed(kind backends.Kind, n int64) {
+	if kind == backends.Dir {
+		s.Whole++
+		return
+	}
+	s.Method(Rename, n)
 }
 
 // Request counts n requests to a cloud store.

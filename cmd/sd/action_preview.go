@@ -72,6 +72,13 @@ func previewLines(spec *steps.Spec, s *steps.Summary) (lines []previewLine) {
 		}
 		add(s.Methods[m.method.String()], text)
 	}
+	if s.Whole > 0 {
+		text := "renamed, with all in it"
+		if spec.Action == steps.Undo {
+			text = "put back, with all in it"
+		}
+		lines = append(lines, previewLine{files: s.Whole, thing: "folder", bytes: -1, what: text})
+	}
 	if s.Folders > 0 {
 		lines = append(lines, previewLine{files: s.Folders, thing: "folder", bytes: -1, what: "made"})
 	}

@@ -182,7 +182,7 @@ func (a *app) printOutcome(row *actedRow) {
 		}
 	}
 	fmt.Fprintln(a.out, words)
-	if o.Trashed > 0 && row.Spec.Action == steps.Remove {
+	if o.Trashed+o.Whole.Trashed > 0 && row.Spec.Action == steps.Remove {
 		fmt.Fprintf(a.out, "'sd job undo %d' brings back what went to the trash\n", row.Job)
 	}
 	for i, f := range o.Failures {
@@ -219,9 +219,12 @@ func outcomeText(o *actions.Outcome) string {
 	}
 	sized(copiedOnly(o), "copied")
 	sized(o.Moved, "moved")
+	add(o.Whole.Moved, "moved", "folder")
 	add(o.Linked, "linked", "file")
 	add(o.Restored, "brought back", "file")
+	add(o.Whole.Restored, "brought back", "folder")
 	add(o.Trashed, "moved to the trash:", "file")
+	add(o.Whole.Trashed, "moved to the trash:", "folder")
 	add(o.Removed, "removed", "file")
 	add(o.Folders, "made", "folder")
 	add(o.Skipped, "skipped", "file")

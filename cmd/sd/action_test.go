@@ -160,6 +160,11 @@ func TestLogAndUndo(t *testing.T) {
 	s.run("job", "undo", job).want(t, 1, "", "undo")
 	s.must("log").want(t, 0, "undone by job", "")
 
+	s.must("mv", "album", "other", "--dry-run").want(t, 0, "  1 folder     renamed, with all in it", "")
+	s.must("mv", "album", "other").want(t, 0, "moved 1 folder in", "")
+	s.must("mv", "other", "album")
+	s.must("rm", "-r", "album").want(t, 0, "moved to the trash: 1 folder in", "")
+	s.must("job", "undo", fmt.Sprint(s.lastLog().Job)).want(t, 0, "brought back 1 folder in", "")
 	s.must("rm", "-r", "album").want(t, 0, "'sd job undo ", "")
 	if _, err := os.Stat(folder); err == nil {
 		t.Error("the folder is still there")
