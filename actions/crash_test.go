@@ -112,7 +112,11 @@ func newCrash(t *testing.T, from, to string, r *rand.Rand) *crash {
 		endpoint = c.server.URL
 	}
 	c.w = newWorld(t, c.data, endpoint, "source", "target")
-	c.files = map[string]string{"large": c.text(17<<20 + 1), "empty": ""}
+	large := 8<<20 + 1 // two parts
+	if *crashRounds > 2 {
+		large = 17<<20 + 1
+	}
+	c.files = map[string]string{"large": c.text(large), "empty": ""}
 	for i := range 40 {
 		c.files[fmt.Sprintf("dir %d/file %d", i%5, i)] = c.text(c.rand.IntN(40_000))
 	}

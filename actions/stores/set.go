@@ -54,8 +54,15 @@ func (s *Set) Resolver() *resolver.Resolver { return s.resolver }
 // dropped, which only says that a folder is meant. No request is made. Errors are those of
 // Resolver.Resolve.
 func (s *Set) Of(ctx context.Context, p sdpath.Path) (Store, string, error) {
-	if p, ok := p.(sdpath.Content); ok {
+	switch p := p.(type) {
+	case sdpath.Content:
 		return &Content{s.resolver}, p.ID.String(), nil
+	case sdpath.Physical:
+		// Which file system it lies on is not asked: that reads the mount table, and there may be a
+		// source for each of many files.
+		if d, err := s.resolver.Device(p.DeviceSlug); err == nil && d.ID == s.resolver.ThisDevice().ID {
+			return s.thisDevice(), "/" + strings.TrimPrefix(p.Path, "/"), nil
+		}
 	}
 	v, name, err := s.resolver.Resolve(ctx, p)
 	if err != nil {
