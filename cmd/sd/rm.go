@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,11 @@ Exit status: 0 all is removed, 1 something is not, 2 wrong usage.`,
 			if err := f.check(); err != nil {
 				return err
 			}
+			for _, arg := range args {
+				if isDots(arg) {
+					return usagef("%s is not removed, for fear of a slip: name the folder", quote(arg))
+				}
+			}
 			return a.withPlaces(cmd.Context(), func(ctx context.Context, p *places) error {
 				sources, err := p.sources(ctx, args)
 				if err != nil {
@@ -51,4 +57,11 @@ Exit status: 0 all is removed, 1 something is not, 2 wrong usage.`,
 	f.addFilter(cmd)
 	f.addPermanent(cmd)
 	return cmd
+}
+
+// isDots tells whether the last name of a local path is . or .., which rm(1) refuses too.
+func isDots(arg string) bool {
+	base := strings.TrimRight(arg, "/")
+	base = base[strings.LastIndexByte(base, '/')+1:]
+	return !looksLikeURI.MatchString(arg) && (base == "." || base == "..")
 }
