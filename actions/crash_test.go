@@ -136,7 +136,7 @@ func (c *crash) turn(n int) {
 	job := c.job(source, target)
 	for kills := 0; ; {
 		p := start(t, c.data, c.endpoint(), job.ID)
-		if kills < 5 && c.usual > 0 && n > 0 {
+		if kills < min(5, *crashRounds) && c.usual > 0 && n > 0 {
 			if !p.kill(time.Duration(c.rand.Int64N(int64(c.usual)))) {
 				break
 			}
@@ -195,10 +195,17 @@ func (c *crash) places(n int) (source, target string) {
 
 // job commits the copy.
 func (c *crash) job(source, target string) library.Job {
-	if c.from != "content" {
-		return c.w.committed(c.t, source, target, false)
-	}
 	t := c.t
+	if c.from != "content" {
+		from := arg(source)
+		from.Slash = true
+		d, err := c.w.Plan(t.Context(), steps.Spec{Action: steps.Copy, Options: steps.Options{Recursive: true},
+			Sources: []steps.Source{from}, Target: arg(target)}, nil)
+		must(t, err)
+		job, err := d.Commit(t.Context(), false)
+		must(t, err)
+		return job
+	}
 	d := c.w.planned(t, steps.Spec{Action: steps.Copy}, "content://00000000-0000-0000-0000-000000000000", target, func(p *writer) error {
 		for name, text := range c.files {
 			if text == "" {

@@ -17,6 +17,7 @@ import (
 // A request of a process that was killed may come to its end when the next has looked already:
 // what it has made is no conflict.
 func TestLateRequest(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	w := newWorld(t, t.TempDir(), server.URL, "bucket")
 	server.MustPut(t, "bucket", "from/a", "one", "from/b", "two")
@@ -32,6 +33,7 @@ func TestLateRequest(t *testing.T) {
 
 // What is to be verified is read, also where an object says itself which bytes it has.
 func TestVerifyReads(t *testing.T) {
+	t.Parallel()
 	server := testserver.Versitygw(t, "bucket")
 	proxy := behind(t, server)
 	w := newWorld(t, t.TempDir(), proxy.URL(), "bucket")
