@@ -221,6 +221,30 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
+// A name that a service would list as another one stays here, and out of the state.
+func TestNamesThatServicesLose(t *testing.T) {
+	for _, mode := range []steps.SyncMode{steps.Mirror, steps.Bidirectional, steps.Archive} {
+		w := newWorld(t)
+		a, b := folder(w.dir+"/a"), prefix("b")
+		a.write(w, "bad\xff", "1")
+		a.write(w, "bad\xfe/in", "2")
+		a.write(w, "göod", "3")
+		sum := w.mustSync(spec(mode, a, b))
+		if len(sum.Warnings) != 1 || sum.Warnings[0].Code != "name" || sum.Total.Files != 1 {
+			t.Errorf("%s: got %+v, want one file, and a warning about the others", mode, sum)
+		}
+		sum = w.mustSync(spec(mode, a, b))
+		if sum.Steps > 0 || sum.Deletes.Files > 0 {
+			t.Errorf("%s: got %+v, want nothing to do", mode, sum)
+		}
+		for _, name := range []string{"bad\xff", "bad\xfe/in"} {
+			if _, err := os.Stat(a.at(name)); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+		}
+	}
+}
+
 // A store that does not answer is not empty.
 func TestUnreachable(t *testing.T) {
 	w := newWorld(t)

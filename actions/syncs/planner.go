@@ -346,14 +346,11 @@ func (p *planner) row(ctx context.Context, r *row) error {
 		}
 		return nil
 	}
-	for i, e := range r.e {
-		if e != nil && e.Kind == stores.Special {
-			p.sum.Warn("special", "pipes, sockets and devices are left out", p.sides[i].uri(r.rel))
-			if r.last != nil {
-				return p.found.add(&finding{record: *r.last, Keep: true, Old: r.last})
-			}
-			return nil
+	if p.unfit(r) {
+		if r.last != nil {
+			return p.found.add(&finding{record: *r.last, Keep: true, Old: r.last})
 		}
+		return nil
 	}
 	if r.folder {
 		if err := p.enter(r); err != nil {
