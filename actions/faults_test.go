@@ -106,9 +106,7 @@ func TestRefused(t *testing.T) {
 	delete(files, "dir 1/file 007")
 	delete(files, "dir 2/file 011")
 	equal(t, bucketOf(t, server, "bucket", "to/"), files)
-	if uploads, err := server.Uploads(t.Context(), "bucket"); err != nil || len(uploads) > 0 {
-		t.Errorf("uploads of %q are left, %v", uploads, err)
-	}
+	wantNoUploads(t, server)
 }
 
 // A disk that gets full takes what there is room for, and no part of anything.
@@ -159,9 +157,7 @@ func TestSourceChanges(t *testing.T) {
 	if got := bucketOf(t, server, "bucket", "to/"); len(got) != 1 {
 		t.Errorf("the bucket has %d objects, want one", len(got))
 	}
-	if uploads, err := server.Uploads(t.Context(), "bucket"); err != nil || len(uploads) > 0 {
-		t.Errorf("uploads of %q are left, %v", uploads, err)
-	}
+	wantNoUploads(t, server)
 }
 
 // Nobody's object is replaced that was put there after the plan was made.

@@ -31,7 +31,7 @@ var disks = map[string]struct {
 	"":                     {60 * time.Microsecond, 700 << 20},
 	resolver.MediumRAM:     {40 * time.Microsecond, 2 << 30},
 	resolver.MediumSSD:     {60 * time.Microsecond, 700 << 20},
-	resolver.MediumHDD:     {2 * time.Millisecond, 120 << 20},
+	resolver.MediumHDD:     {200 * time.Microsecond, 120 << 20}, // new files lie side by side
 	resolver.MediumNetwork: {2 * time.Millisecond, 100 << 20},
 }
 
