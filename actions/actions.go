@@ -114,6 +114,12 @@ func Title(spec *steps.Spec) string {
 		return "undo job " + strconv.FormatInt(spec.Job, 10)
 	}
 	words := []string{string(spec.Action)}
+	switch spec.Action { // as the commands are called
+	case steps.Resolve:
+		words[0] = "duplicates --resolve"
+	case steps.Protect:
+		words[0] = "guardian protect"
+	}
 	if spec.Options.Mode != "" {
 		words = append(words, string(spec.Options.Mode))
 	}
