@@ -62,7 +62,9 @@ func (r *run) copy(ctx context.Context, s *steps.Step, to stores.Store, again bo
 		return steps.Record{}, err
 	}
 	if _, ok := to.(*stores.Local); ok {
-		r.dirty.add(to, s.To.Name)
+		if err := r.made(ctx, to, s.To.Name); err != nil {
+			return steps.Record{}, err
+		}
 	}
 	if result.Method == steps.Skip && !again {
 		return steps.Record{State: steps.Skipped, Err: "it was there already", Version: result.Entry.Version}, nil
@@ -106,7 +108,9 @@ func (r *run) arrived(ctx context.Context, s *steps.Step, task *transfer.Task) (
 	}
 	r.e.set.Learned(task.To, &there)
 	if _, ok := task.To.(*stores.Local); ok {
-		r.dirty.add(task.To, s.To.Name)
+		if err := r.made(ctx, task.To, s.To.Name); err != nil {
+			return steps.Record{}, false, err
+		}
 	}
 	rec := steps.Record{State: steps.Done, Method: s.Method, Version: there.Version}
 	if there.Proven {
@@ -189,7 +193,9 @@ func (r *run) link(ctx context.Context, s *steps.Step, from, to stores.Store, ag
 	if err != nil {
 		return steps.Record{}, err
 	}
-	r.dirty.add(to, s.To.Name)
+	if err := r.made(ctx, to, s.To.Name); err != nil {
+		return steps.Record{}, err
+	}
 	return steps.Record{State: steps.Done, Method: result.Method, Version: result.Entry.Version}, nil
 }
 

@@ -24,7 +24,7 @@ func (r *run) feed(ctx context.Context) error {
 				return err
 			}
 		}
-		if done, err := r.before(s); done || err != nil {
+		if done, err := r.before(ctx, s); done || err != nil {
 			return err
 		}
 		if err := r.reach(s.N); err != nil {
@@ -48,7 +48,7 @@ func (r *run) stopped(ctx context.Context) error {
 }
 
 // before tells whether an earlier run has done s, and counts that.
-func (r *run) before(s *steps.Step) (bool, error) {
+func (r *run) before(ctx context.Context, s *steps.Step) (bool, error) {
 	switch state := r.history.State(s.N); {
 	case state == steps.Done && !r.history.Doubted(s.N):
 	case state == steps.Done && r.isKept(s):
@@ -61,7 +61,10 @@ func (r *run) before(s *steps.Step) (bool, error) {
 		return false, err
 	}
 	if (s.Op == steps.OpCopy || s.Op == steps.OpLink) && r.isLocal(s.To) {
-		r.dirty.add(r.stores[s.To.Store], s.To.Name) // the run that made it may not have lived to make it safe
+		// The run that made it may not have lived to make it safe.
+		if err := r.made(ctx, r.stores[s.To.Store], s.To.Name); err != nil {
+			return false, err
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 )
 
 // maxDirty is how many folders are remembered one by one; any of them stands for its file
-// system.
+// system. When they are that many, they are made safe.
 const maxDirty = 1 << 12
 
 // dirty is what was written to local folders and may not be on the disk yet.
@@ -20,20 +20,35 @@ type dirty struct {
 	folders map[string]stores.Store
 }
 
-// add notes that name was made.
-func (d *dirty) add(st stores.Store, name string) {
+// add notes that name was made. False says that there are too many folders to remember it.
+func (d *dirty) add(st stores.Store, name string) bool {
 	dir, _ := st.Split(name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.folders[dir] == nil && len(d.folders) >= maxDirty {
+		return false
+	}
+	d.put(st, dir)
+	return true
+}
+
+// put remembers a folder. d.mu is held.
+func (d *dirty) put(st stores.Store, dir string) {
 	if dir == d.last {
 		return
 	}
 	if d.folders == nil {
 		d.folders = make(map[string]stores.Store)
 	}
-	if len(d.folders) < maxDirty {
-		d.folders[dir] = st
-		d.last = dir
+	d.folders[dir], d.last = st, dir
+}
+
+// back takes folders again that could not be made safe.
+func (d *dirty) back(st stores.Store, folders []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, dir := range folders {
+		d.put(st, dir)
 	}
 }
 
@@ -52,6 +67,16 @@ func (d *dirty) take() (stores.Store, []string) {
 	return st, list
 }
 
+// made notes that name was made, and may have to wait until what was made before is safe.
+func (r *run) made(ctx context.Context, st stores.Store, name string) error {
+	for !r.dirty.add(st, name) {
+		if err := r.makeSafe(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // makeSafe waits until the copies that have ended are safe from a loss of power, and so is
 // what the journal says of them.
 func (r *run) makeSafe(ctx context.Context) error {
@@ -61,9 +86,7 @@ func (r *run) makeSafe(ctx context.Context) error {
 	st, folders := r.dirty.take()
 	if st != nil {
 		if err := r.transfers.Durable(ctx, st, folders...); err != nil {
-			for _, dir := range folders {
-				r.dirty.add(st, st.Join(dir, "x"))
-			}
+			r.dirty.back(st, folders)
 			return err
 		}
 	}
