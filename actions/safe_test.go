@@ -16,7 +16,7 @@ func TestDirtyFoldersAreMadeSafe(t *testing.T) {
 	var d dirty
 	name := func(n int) string { return filepath.Join(dir, fmt.Sprint(n), "file") }
 	for n := range maxDirty {
-		if !d.add(st, name(n)) || !d.add(st, name(n)) {
+		if !d.add(st, name(n)) {
 			t.Fatalf("folder %d is not remembered", n)
 		}
 	}
