@@ -83,6 +83,10 @@ type Entry struct {
 	// a store has nothing better). Two reads of one Version give the same bytes.
 	Version string
 	Sums    []Sum
+	// Unsized says that the listing could not tell Size and Version, which are zero: the
+	// service makes the bytes when they are asked for (an export of a document). Stat tells
+	// them, which may take as long as a Get, and no other answer is Unsized.
+	Unsized bool
 	// Meta is what the object carries; nil where the reply does not tell, as in most
 	// listings. It is shared and must not be changed.
 	Meta *Meta
@@ -278,6 +282,23 @@ type DirStater interface {
 	StatDir(ctx context.Context, name string) (Entry, error)
 }
 
+// A CaseFolder finds a file in whatever case its name is asked for, in every method, and
+// keeps the case that it was made with. Stat yields a Name whose last segment is the store's.
+type CaseFolder interface {
+	// Fold returns what all names of one file or directory have in common.
+	Fold(name string) string
+}
+
+// A Watcher tells what others have changed, and may tell what was changed through it.
+type Watcher interface {
+	// Watch calls changed with each name that came, went or changed; below says that this
+	// holds for everything below it as well, and "" with below that nothing is known. It asks
+	// the store from time to time, goes on when that cannot be reached, and returns when ctx
+	// has ended or the store cannot tell changes (errors.ErrUnsupported). Calls are not
+	// concurrent.
+	Watch(ctx context.Context, changed func(name string, below bool)) error
+}
+
 // A Walker lists everything below prefix, flat and in key order; names are whole. The
 // key of a file is its name, that of a directory its name and a slash. Files are all
 // there; of directories those that exist by themselves, and no others need be.
@@ -314,6 +335,9 @@ type Health struct {
 	Online bool
 	Since  time.Time // of the present state; zero if it was never asked
 	Err    string    // the last failure while offline, without secrets
+	// Expired says that the login has ended: all that needs the store is fs.ErrPermission
+	// until there is a new one.
+	Expired bool
 }
 
 // A HealthReporter tells its Health.

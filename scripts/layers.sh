@@ -7,7 +7,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 # PACKAGE: what of ours it may import. The first pattern that fits decides; * is one
 # or more path elements, "any" is everything but cmd.
 rules='
-cmd/sd                 actions actions/* fs guardian index index/* jobs resolver cache staging rename secrets library library/catalog identity backends backends/* sdpath
+cmd/sd                 actions actions/* fs guardian login doctor index index/* jobs resolver cache staging rename secrets library library/catalog identity backends backends/* sdpath
 scripts/*              any
 fs                     resolver cache staging rename library/catalog identity backends sdpath
 guardian               library library/catalog resolver backends identity sdpath
@@ -32,6 +32,8 @@ cache                  backends
 staging                identity backends
 rename                 backends
 secrets
+login
+doctor                 backends
 sdpath
 backends
 backends/internal/*    backends backends/internal/*
@@ -61,6 +63,10 @@ github.com/hanwen/go-fuse       fs internal/mounttest scripts/*
 github.com/mattn/go-sqlite3     library
 github.com/dgraph-io/ristretto  cache
 github.com/aws/                 backends/s3
+google.golang.org/api           backends/gcs internal/*
+golang.org/x/oauth2             backends/gcs login internal/*
+github.com/Azure/               backends/azblob internal/*
+github.com/rclone/              backends/rclone identity internal/*
 github.com/zalando/go-keyring   secrets
 filippo.io/age                  secrets
 lukechampine.com/blake3         identity
@@ -72,7 +78,7 @@ github.com/prometheus/          cmd/sd
 # PACKAGE: the only modules that it may import.
 pure='
 sdpath    github.com/google/uuid
-identity  github.com/google/uuid lukechampine.com/blake3/*
+identity  github.com/google/uuid lukechampine.com/blake3/* github.com/rclone/rclone/backend/onedrive/quickxorhash github.com/rclone/rclone/backend/dropbox/dbhash
 backends
 '
 

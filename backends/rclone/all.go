@@ -1,0 +1,5 @@
+//go:build allremotes
+
+package rclone
+
+import _ "github.com/rclone/rclone/backend/all"
