@@ -44,7 +44,7 @@ func openWorld(ctx context.Context, data, endpoint string) (*world, error) {
 				Bucket: v.Identifier, Endpoint: endpoint, Region: testserver.Region, AccessKeyID: testserver.AccessKey,
 				Secret: func() (string, string, error) { return testserver.SecretKey, "", nil },
 				// What the server heeds is found out once, as the command has it.
-				Remember:   filepath.Join(data, "heeds "+v.Identifier),
+				Memory:     heeds{lib, v.Identifier},
 				ProbeEvery: 20 * time.Millisecond,
 			})
 		},
@@ -53,6 +53,21 @@ func openWorld(ctx context.Context, data, endpoint string) (*world, error) {
 		return nil, errors.Join(err, lib.Close())
 	}
 	return &world{lib, r, New(Config{Library: lib, Resolver: r})}, nil
+}
+
+// heeds keeps what the server of a bucket heeds.
+type heeds struct {
+	lib    *library.Library
+	bucket string
+}
+
+func (h heeds) Recall() []byte {
+	text, _, _ := h.lib.Setting(context.Background(), "heeds "+h.bucket)
+	return []byte(text)
+}
+
+func (h heeds) Keep(text []byte) {
+	_ = h.lib.SetSetting(context.Background(), "heeds "+h.bucket, string(text))
 }
 
 func (w *world) Close() error {

@@ -35,7 +35,7 @@ func (k *capabilities) init(cfg Config) {
 		k.tried = true
 		return
 	}
-	k.memory = memory{cfg.Remember, cfg.Endpoint, cfg.Bucket}
+	k.memory = memory{cfg.Memory, cfg.Endpoint, cfg.Bucket}
 }
 
 // now returns what is known at present, nil if that is nothing.

@@ -2,8 +2,6 @@ package s3
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"time"
 
 	"sd/backends"
@@ -17,7 +15,16 @@ const (
 	recently = 24 * time.Hour
 )
 
-// remembered is the file that Config.Remember names.
+// A Memory keeps some hundred bytes about one bucket's server for later processes. It is
+// asked at the first write and told after a probe, from any goroutine.
+type Memory interface {
+	// Recall returns what was kept last, nil if that is nothing or cannot be read now.
+	Recall() []byte
+	// Keep replaces it. Where it cannot, the next process probes.
+	Keep([]byte)
+}
+
+// remembered is what a Memory keeps, as JSON.
 type remembered struct {
 	Endpoint, Bucket string
 	Found            time.Time
@@ -26,19 +33,18 @@ type remembered struct {
 
 // memory is where capabilities are remembered; the zero memory remembers nothing.
 type memory struct {
-	path             string
+	Memory
 	endpoint, bucket string
 }
 
 // recall returns what is remembered of this bucket, nil if nothing is, and whether that
 // is recent.
 func (m *memory) recall(now time.Time) (known *backends.Capabilities, recent bool) {
-	if m.path == "" {
+	if m.Memory == nil {
 		return nil, false
 	}
-	text, err := os.ReadFile(m.path)
 	var r remembered
-	if err != nil || json.Unmarshal(text, &r) != nil || r.Endpoint != m.endpoint || r.Bucket != m.bucket {
+	if json.Unmarshal(m.Recall(), &r) != nil || r.Endpoint != m.endpoint || r.Bucket != m.bucket {
 		return nil, false
 	}
 	age := now.Sub(r.Found)
@@ -48,22 +54,12 @@ func (m *memory) recall(now time.Time) (known *backends.Capabilities, recent boo
 	return &r.Capabilities, age <= recently
 }
 
-// keep replaces what is remembered. Where it cannot be written, the next process probes.
+// keep replaces what is remembered.
 func (m *memory) keep(c backends.Capabilities, now time.Time) {
-	if m.path == "" {
+	if m.Memory == nil {
 		return
 	}
-	text, err := json.Marshal(remembered{m.endpoint, m.bucket, now, c})
-	if err != nil || os.MkdirAll(filepath.Dir(m.path), 0o700) != nil {
-		return
+	if text, err := json.Marshal(remembered{m.endpoint, m.bucket, now, c}); err == nil {
+		m.Keep(text)
 	}
-	file, err := os.CreateTemp(filepath.Dir(m.path), ".capabilities-")
-	if err != nil {
-		return
-	}
-	_, err = file.Write(text)
-	if cerr := file.Close(); err == nil && cerr == nil && os.Rename(file.Name(), m.path) == nil {
-		return
-	}
-	_ = os.Remove(file.Name())
 }

@@ -2,9 +2,8 @@ package s3
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,19 +11,35 @@ import (
 	"sd/internal/testserver"
 )
 
+// note is a Memory for the length of a test.
+type note struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (n *note) Recall() []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text
+}
+
+func (n *note) Keep(text []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text = text
+}
+
 // TestRemembered finds out what a server heeds once for many processes, and anew when
 // that was long ago, elsewhere or cannot be read.
 func TestRemembered(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, testserver.Versitygw, nil)
-	dir := t.TempDir()
-	path := filepath.Join(dir, "servers", "one.json")
-	writes := 0
+	kept, writes := &note{}, 0
 	// write is the first write of a process: what it asks, and whether it probes.
 	write := func(change func(*Config)) (heads int64, probes bool) {
 		t.Helper()
 		b := open(t, l.faults.URL(), func(c *Config) {
-			c.Remember = path
+			c.Memory = kept
 			if change != nil {
 				change(c)
 			}
@@ -47,18 +62,12 @@ func TestRemembered(t *testing.T) {
 	edit := func(change func(*remembered)) {
 		t.Helper()
 		var r remembered
-		text, err := os.ReadFile(path)
-		if err == nil {
-			err = json.Unmarshal(text, &r)
-		}
-		if err != nil {
+		if err := json.Unmarshal(kept.Recall(), &r); err != nil {
 			t.Fatal(err)
 		}
 		change(&r)
-		text, _ = json.Marshal(r)
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		text, _ := json.Marshal(r)
+		kept.Keep(text)
 	}
 	age := func(d time.Duration) { edit(func(r *remembered) { r.Found = time.Now().Add(-d) }) }
 
@@ -73,13 +82,8 @@ func TestRemembered(t *testing.T) {
 	expect("from the future", nil, 1, true)
 	edit(func(r *remembered) { r.Endpoint = "http://elsewhere" })
 	expect("of another server", nil, 1, true)
-	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kept.Keep([]byte("{"))
 	expect("damaged", nil, 1, true)
-	expect("without a file", func(c *Config) { c.Remember = "" }, 1, true)
-	expect("where none can be written", func(c *Config) { c.Remember = filepath.Join(path, "no", "folder") }, 1, true)
-	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
-		t.Errorf("there is %v, %v; want the one file", files, err)
-	}
+	expect("without a memory", func(c *Config) { c.Memory = nil }, 1, true)
+	expect("after the damage", nil, 0, false)
 }

@@ -53,10 +53,9 @@ type Config struct {
 	// Capabilities are what the server is known to heed; nil has it found out after the
 	// first write that needs to know, or remembered.
 	Capabilities *backends.Capabilities
-	// Remember is a file in which what was found out is kept for later processes, "" for
-	// none; its folder is made. It is read at the first write, not by New. Buckets must not
+	// Memory keeps what was found out for later processes; nil is none. Buckets must not
 	// share one.
-	Remember string
+	Memory Memory
 	// Transport carries the requests; nil is one that is tuned for parallel transfers.
 	Transport http.RoundTripper
 }

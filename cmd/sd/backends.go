@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"sd/backends"
 	"sd/backends/s3"
@@ -17,11 +16,10 @@ import (
 )
 
 // factories say which services there are and who opens their volumes. What is learned of
-// their servers is kept below dataDir.
-func factories(dataDir string, keys secrets.Store) map[sdpath.Service]resolver.Factory {
+// their servers is kept in lib.
+func factories(lib *library.Library, keys secrets.Store) map[sdpath.Service]resolver.Factory {
 	openS3 := func(_ context.Context, v library.Volume) (backends.Backend, error) {
-		learned := filepath.Join(dataDir, "servers", v.Fingerprint+".json")
-		b, err := openS3(v, learned, func() (*keyPair, error) { return storedKey(keys, v) })
+		b, err := openS3(v, learned{lib, v.Fingerprint}, func() (*keyPair, error) { return storedKey(keys, v) })
 		if err != nil {
 			return nil, fmt.Errorf("volume %s: %w", quote(v.Name), err)
 		}
@@ -45,9 +43,9 @@ const (
 )
 
 // openS3 opens a bucket. Key is asked for the secret when a request first needs it, if
-// the volume has an access key of its own. Learned is the file for what is found out about
-// the server; "" is none.
-func openS3(v library.Volume, learned string, key func() (*keyPair, error)) (*s3.Backend, error) {
+// the volume has an access key of its own. Memory keeps what is found out about the server;
+// nil keeps nothing.
+func openS3(v library.Volume, memory s3.Memory, key func() (*keyPair, error)) (*s3.Backend, error) {
 	cfg := s3.Config{
 		Service:     string(v.Service),
 		Bucket:      v.Identifier,
@@ -56,7 +54,7 @@ func openS3(v library.Volume, learned string, key func() (*keyPair, error)) (*s3
 		Profile:     v.Config[configProfile],
 		Anonymous:   v.Config[configAnonymous] == "true",
 		AccessKeyID: v.Config[configAccessKey],
-		Remember:    learned,
+		Memory:      memory,
 	}
 	if cfg.AccessKeyID != "" {
 		cfg.Secret = func() (secret, sessionToken string, err error) {

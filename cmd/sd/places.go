@@ -34,7 +34,7 @@ func (a *app) open(ctx context.Context) (*places, error) {
 		return nil, err
 	}
 	keys := secrets.Open(dir)
-	r, err := resolver.New(lib, factories(dir, keys))
+	r, err := resolver.New(lib, factories(lib, keys))
 	if err != nil {
 		return nil, errors.Join(err, lib.Close())
 	}

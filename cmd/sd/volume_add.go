@@ -76,7 +76,7 @@ func (f addFlags) volume(name string, key *keyPair) (resolver.CloudVolume, error
 	if err != nil {
 		return resolver.CloudVolume{}, usagef("%v", err)
 	}
-	if factories("", nil)[service] == nil {
+	if factories(nil, nil)[service] == nil {
 		return resolver.CloudVolume{}, &resolver.NoDriverError{Service: service}
 	}
 	if f.bucket == "" {
@@ -143,7 +143,7 @@ func (a *app) addCloud(ctx context.Context, name string, f addFlags) error {
 // reason not to add it.
 func (a *app) tryOut(ctx context.Context, spec resolver.CloudVolume, key *keyPair, skip bool) error {
 	row := library.Volume{Service: spec.Service, Identifier: spec.Identifier, Config: spec.Config}
-	b, err := openS3(row, "", func() (*keyPair, error) { return key, nil })
+	b, err := openS3(row, nil, func() (*keyPair, error) { return key, nil })
 	if err != nil || skip {
 		return err
 	}
