@@ -42,29 +42,11 @@ func (s *store) makeKey() (key, error) {
 	if k, err := s.readKey(); !errors.Is(err, iofs.ErrNotExist) {
 		return k, err
 	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return key{}, err
-	}
-	if err := os.Chmod(s.dir, 0o700); err != nil {
-		return key{}, err
-	}
-	lock, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	unlock, err := s.lock("lock")
 	if err != nil {
 		return key{}, err
 	}
-	defer lock.Close()
-	if err := lock.Chmod(0o600); err != nil {
-		return key{}, err
-	}
-	for {
-		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
-		if err == nil {
-			break
-		}
-		if err != syscall.EINTR {
-			return key{}, &os.PathError{Op: "flock", Path: lock.Name(), Err: err}
-		}
-	}
+	defer unlock()
 	if k, err := s.readKey(); !errors.Is(err, iofs.ErrNotExist) {
 		return k, err
 	}
@@ -73,6 +55,35 @@ func (s *store) makeKey() (key, error) {
 		return key{}, err
 	}
 	return key{identity}, writeFile(s.keyPath(), []byte(identity.String()+"\n"))
+}
+
+// lock waits until this process alone has the lock of that name. The disk frees it when the
+// process ends.
+func (s *store) lock(name string) (unlock func(), err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(s.dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(s.dir, name), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock.Chmod(0o600); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+		if err == nil {
+			return func() { lock.Close() }, nil
+		}
+		if err != syscall.EINTR {
+			lock.Close()
+			return nil, &os.PathError{Op: "flock", Path: lock.Name(), Err: err}
+		}
+	}
 }
 
 // account names a secret in the keyring, which all data directories of a user share.

@@ -22,6 +22,10 @@ type Store interface {
 	Get(name string) ([]byte, error)
 	// Set keeps v under name in place of what was there.
 	Set(name string, v []byte) error
+	// Update replaces the secret by what change makes of it (nil where there is none, or where
+	// it is damaged), while no other Update of this store goes on. An error of change is
+	// returned as it is, and leaves all as it was. Equal bytes are not written.
+	Update(name string, change func(old []byte) ([]byte, error)) error
 	// Delete removes the secret. One that is not there is fs.ErrNotExist.
 	Delete(name string) error
 }
@@ -62,7 +66,7 @@ func (e *KeyringError) Error() string {
 // Unwrap returns what the keyring said.
 func (e *KeyringError) Unwrap() error { return e.Err }
 
-const again = `give it anew with "sd volume remove-cloud NAME" and "sd volume add-cloud NAME …"`
+const again = `give it anew with "sd volume login NAME"`
 
 // inKeyring is the content of a secret's file when the secret is in the keyring. The one
 // file says where the secret is, so that the two places never disagree.
@@ -127,6 +131,27 @@ func (s *store) Set(name string, v []byte) error {
 		return fmt.Errorf("secret %q: %w", name, err)
 	}
 	return nil
+}
+
+func (s *store) Update(name string, change func(old []byte) ([]byte, error)) error {
+	unlock, err := s.lock("updating")
+	if err != nil {
+		return fmt.Errorf("secret %q: %w", name, err)
+	}
+	defer unlock()
+	old, err := s.Get(name)
+	var damaged *DamagedError
+	switch {
+	case errors.As(err, &damaged), errors.Is(err, iofs.ErrNotExist):
+		old = nil
+	case err != nil:
+		return err
+	}
+	v, err := change(bytes.Clone(old))
+	if err != nil || old != nil && bytes.Equal(v, old) {
+		return err
+	}
+	return s.Set(name, v)
 }
 
 func (s *store) Delete(name string) error {

@@ -199,7 +199,7 @@ func TestTheKeyringComesAndGoes(t *testing.T) {
 	}
 	var locked *KeyringError
 	for _, s := range []*store{without, {dir: dir, ring: hanging(t)}, {dir: dir, ring: broken(errors.New("locked"))}} {
-		if got, err := s.Get("a"); !errors.As(err, &locked) || !strings.Contains(err.Error(), "sd volume add-cloud") {
+		if got, err := s.Get("a"); !errors.As(err, &locked) || !strings.Contains(err.Error(), "sd volume login") {
 			t.Errorf("Get = %q, %v, want a KeyringError", got, err)
 		}
 		if err := s.Delete("a"); !errors.As(err, &locked) {
@@ -241,7 +241,7 @@ func TestDamagedFiles(t *testing.T) {
 		t.Helper()
 		var damaged *DamagedError
 		v, err := s.Get("a")
-		if !errors.As(err, &damaged) || !strings.Contains(err.Error(), "sd volume add-cloud") || strings.Contains(err.Error(), hunter) {
+		if !errors.As(err, &damaged) || !strings.Contains(err.Error(), "sd volume login") || strings.Contains(err.Error(), hunter) {
 			t.Errorf("%s: Get = %q, %v, want a DamagedError", what, v, err)
 		}
 	}
@@ -308,5 +308,46 @@ func TestHaveKeyring(t *testing.T) {
 	}
 	if v, err := s.Get("a"); string(v) != hunter || err != nil {
 		t.Errorf("Get = %q, %v", v, err)
+	}
+}
+
+// TestUpdate changes one secret from many places at once, and loses none of the changes.
+func TestUpdate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "secrets")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			s := &store{dir: dir} // as another process would
+			for range 4 {
+				if err := s.Update("a", func(old []byte) ([]byte, error) { return append(old, 'x'), nil }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s := &store{dir: dir}
+	if v, err := s.Get("a"); string(v) != strings.Repeat("x", 32) || err != nil {
+		t.Errorf("got %q, %v, want 32 times x", v, err)
+	}
+	stop := errors.New("stop")
+	if err := s.Update("a", func([]byte) ([]byte, error) { return []byte("y"), stop }); err != stop {
+		t.Errorf("got %v, want the error of change", err)
+	}
+	os.WriteFile(s.path("a"), []byte("garbage"), 0o600)
+	err := s.Update("a", func(old []byte) ([]byte, error) {
+		if old != nil {
+			t.Errorf("a damaged secret is given as %q", old)
+		}
+		return []byte("new"), nil
+	})
+	if v, _ := s.Get("a"); string(v) != "new" || err != nil {
+		t.Errorf("got %q, %v, want new", v, err)
+	}
+	locked := &store{dir: dir, ring: broken(errors.New("locked"))}
+	os.WriteFile(s.path("a"), inKeyring, 0o600)
+	err = locked.Update("a", func([]byte) ([]byte, error) { t.Error("asked without the old secret"); return nil, nil })
+	if !errors.As(err, new(*KeyringError)) {
+		t.Errorf("got %v, want a KeyringError: the other secrets in it would be lost", err)
 	}
 }
