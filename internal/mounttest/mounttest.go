@@ -15,15 +15,61 @@ import (
 	"testing"
 	"time"
 
+	"sd/backends"
 	"sd/fs"
+	"sd/internal/services"
+	"sd/sdpath"
 )
 
-// Volume is an S3 bucket to show as s3/<Bucket>.
+// Volume is a volume to show as <Service>/<Identifier>. Without a Service it is an S3 bucket,
+// to show as s3/<Bucket>.
 type Volume struct {
-	Bucket, Endpoint         string
-	AccessKey, SecretKey     string // none: anonymous
+	Bucket, Endpoint     string
+	AccessKey, SecretKey string // none: anonymous
+
+	Service        sdpath.Service
+	Identifier     string
+	Config, Secret map[string]string
+	Proxy, CACert  string // as in services.Volume
+
 	Patience, Stall, Probing time.Duration
+	Poll                     time.Duration
 	PageSize                 int
+}
+
+// Of is the volume of a service, opened with these limits.
+func Of(v services.Volume, l services.Limits) Volume {
+	return Volume{
+		Service: v.Service, Identifier: v.Identifier, Config: v.Config, Secret: v.Secret, Proxy: v.Proxy, CACert: v.CACert,
+		Patience: l.Patience, Stall: l.Stall, Probing: l.ProbeEvery, Poll: l.Poll, PageSize: l.PageSize,
+	}
+}
+
+// general is v as every service has it.
+func (v Volume) general() services.Volume {
+	if v.Service != "" {
+		return services.Volume{
+			Service: v.Service, Identifier: v.Identifier, Config: v.Config, Secret: v.Secret, Proxy: v.Proxy, CACert: v.CACert,
+		}
+	}
+	g := services.Volume{Service: sdpath.S3, Identifier: v.Bucket, Config: map[string]string{"endpoint": v.Endpoint}}
+	if v.AccessKey == "" {
+		return g
+	}
+	g.Secret = map[string]string{"access_key_id": v.AccessKey, "secret_access_key": v.SecretKey}
+	return g
+}
+
+// open makes the volume's backend.
+func (v Volume) open() (backends.Backend, error) {
+	g := v.general()
+	if v.Service == "" { // what the library keeps of it is the endpoint alone
+		g.Config = map[string]string{"endpoint": v.Endpoint, "region": "us-east-1", "access_key_id": v.AccessKey}
+		if v.AccessKey == "" {
+			g.Config["anonymous"] = "true"
+		}
+	}
+	return g.Open(services.Limits{Patience: v.Patience, Stall: v.Stall, ProbeEvery: v.Probing, Poll: v.Poll, PageSize: v.PageSize})
 }
 
 // Options say what to mount and as whom; all may be zero.

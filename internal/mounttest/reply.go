@@ -87,10 +87,16 @@ func (s *served) drain(ctx context.Context) error {
 	return err
 }
 
-// inVolume reads "BUCKET/NAME": the volume's fingerprint, and a name in it.
+// inVolume reads "BUCKET/NAME" or a URI: the volume's fingerprint, and a name in it.
 func (s *served) inVolume(path string) (volume, name string, err error) {
 	bucket, name, _ := strings.Cut(path, "/")
-	v, err := s.resolver.FindCloudVolume(sdpath.S3, bucket)
+	service := sdpath.S3
+	if p, err := sdpath.Parse(path); err == nil {
+		if cloud, ok := p.(sdpath.Cloud); ok {
+			service, bucket, name = cloud.Service, cloud.Identifier, cloud.Path
+		}
+	}
+	v, err := s.resolver.FindCloudVolume(service, bucket)
 	if err != nil {
 		return "", "", err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 
 	"sd/backends"
-	"sd/backends/s3"
 	"sd/cache"
 	"sd/fs"
 	"sd/library"
@@ -66,15 +65,20 @@ func serve(cfg childConfig) error {
 	}
 	defer lib.Close()
 	s := &served{hooks: hooks{hits: cfg.Hits}}
-	if s.resolver, err = resolver.New(lib, map[sdpath.Service]resolver.Factory{sdpath.S3: cfg.open}); err != nil {
+	factories := map[sdpath.Service]resolver.Factory{}
+	for _, service := range sdpath.Services() {
+		factories[service] = cfg.open
+	}
+	if s.resolver, err = resolver.New(lib, factories); err != nil {
 		return err
 	}
 	defer s.resolver.Close()
 	for _, v := range cfg.Volumes {
-		if _, err := s.resolver.FindCloudVolume(sdpath.S3, v.Bucket); err == nil {
+		g := v.general()
+		if _, err := s.resolver.FindCloudVolume(g.Service, g.Identifier); err == nil {
 			continue // by the mount before
 		}
-		c := resolver.CloudVolume{Service: sdpath.S3, Identifier: v.Bucket, Config: map[string]string{"endpoint": v.Endpoint}}
+		c := resolver.CloudVolume{Service: g.Service, Identifier: g.Identifier, Config: g.Config}
 		if _, err := s.resolver.AddCloud(ctx, c); err != nil {
 			return err
 		}
@@ -190,7 +194,7 @@ func (s *served) closeWriting() error {
 
 // backend is the store of the volume with this fingerprint.
 func (s *served) backend(ctx context.Context, fingerprint string) (backends.Backend, error) {
-	volumes, err := s.resolver.Volumes(ctx, sdpath.S3)
+	volumes, err := s.resolver.Volumes(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -208,17 +212,10 @@ func (s *served) backend(ctx context.Context, fingerprint string) (backends.Back
 // open is the resolver's factory for the volumes of cfg.
 func (cfg childConfig) open(_ context.Context, lv library.Volume) (backends.Backend, error) {
 	for _, v := range cfg.Volumes {
-		if v.Bucket != lv.Identifier || v.Endpoint != lv.Config["endpoint"] {
-			continue
+		g := v.general()
+		if g.Service == lv.Service && g.Identifier == lv.Identifier && g.Config["endpoint"] == lv.Config["endpoint"] {
+			return v.open()
 		}
-		c := s3.Config{
-			Bucket: v.Bucket, Endpoint: v.Endpoint, Region: "us-east-1", Anonymous: v.AccessKey == "", AccessKeyID: v.AccessKey,
-			Patience: v.Patience, Stall: v.Stall, ProbeEvery: v.Probing, PageSize: v.PageSize,
-		}
-		if v.AccessKey != "" {
-			c.Secret = func() (string, string, error) { return v.SecretKey, "", nil }
-		}
-		return s3.New(c)
 	}
-	return nil, fmt.Errorf("no such volume: %s", lv.Identifier)
+	return nil, fmt.Errorf("no such volume: %s://%s", lv.Service, lv.Identifier)
 }

@@ -1,0 +1,39 @@
+package services
+
+import (
+	"testing"
+
+	"sd/backends"
+	"sd/backends/s3"
+	"sd/internal/testserver"
+	"sd/sdpath"
+)
+
+// startS3 gives a bucket on versitygw to a service of the S3 family.
+func startS3(service sdpath.Service) func(testing.TB) *Running {
+	return func(t testing.TB) *Running {
+		t.Helper()
+		server := testserver.Versitygw(t, "bucket")
+		faults := newProxied(t, server.URL)
+		at := func(endpoint string) Volume {
+			return Volume{
+				Service: service, Identifier: "bucket",
+				Config: map[string]string{"endpoint": endpoint, "region": testserver.Region, "access_key_id": testserver.AccessKey},
+				Secret: map[string]string{"access_key_id": testserver.AccessKey, "secret_access_key": testserver.SecretKey},
+			}
+		}
+		return &Running{Volume: at(faults.URL()), Direct: at(server.URL), Faults: faults}
+	}
+}
+
+func openS3(v Volume, l Limits) (backends.Backend, error) {
+	c := s3.Config{
+		Service: string(v.Service), Bucket: v.Identifier, Region: v.Config["region"], Endpoint: v.Config["endpoint"],
+		Profile: v.Config["profile"], Anonymous: v.Config["anonymous"] == "true", AccessKeyID: v.Config["access_key_id"],
+		Patience: l.Patience, Stall: l.Stall, ProbeEvery: l.ProbeEvery, PageSize: l.PageSize,
+	}
+	if c.AccessKeyID != "" {
+		c.Secret = func() (string, string, error) { return v.Secret["secret_access_key"], "", nil }
+	}
+	return s3.New(c)
+}
