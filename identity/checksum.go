@@ -15,6 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/rclone/rclone/backend/dropbox/dbhash"
+	"github.com/rclone/rclone/backend/onedrive/quickxorhash"
 )
 
 var (
@@ -31,13 +34,15 @@ var algorithms = map[string]func() hash.Hash{
 	"crc32":          func() hash.Hash { return crc32.NewIEEE() },
 	"crc32c":         func() hash.Hash { return crc32.New(castagnoli) },
 	"crc64nvme":      func() hash.Hash { return crc64.New(nvme) },
+	"dropbox":        dbhash.New,       // SHA-256 of the SHA-256s of blocks of 4 MiB
+	"quickxor":       quickxorhash.New, // OneDrive's, which anybody can forge
 }
 
 // Strong tells whether an equal checksum and an equal size prove equal bytes. With the
 // others, such as CRCs, the fingerprint must be equal as well.
 func Strong(algorithm string) bool {
 	switch algorithm {
-	case "md5", "etag-multipart", "sha1", "sha256":
+	case "md5", "etag-multipart", "sha1", "sha256", "dropbox":
 		return true
 	}
 	return false

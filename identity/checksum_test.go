@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ func TestChecksums(t *testing.T) {
 		{"crc32", "cbf43926"},
 		{"crc32c", "e3069283"},
 		{"crc64nvme", "ae8b14860a799888"},
+		{"dropbox", "292b0d007566832db94bfae689cd70d1ab772811fd44b9f49d8550ee9ea6a494"},
+		{"quickxor", "3190c10c6850031bdc0007390900000000000000"},
 	} {
 		r := strings.NewReader("123456789")
 		if got, err := Checksum(t.Context(), r, 9, tt.algorithm, ""); err != nil || got != tt.want {
@@ -33,7 +36,7 @@ func TestChecksums(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ algorithm, like string }{
-		{"quickxor", ""}, {"etag-multipart", "abc"}, {"etag-multipart", "abc-0"}, {"etag-multipart", "abc-x"}, {"etag-multipart", "abc-99"},
+		{"mailru", ""}, {"etag-multipart", "abc"}, {"etag-multipart", "abc-0"}, {"etag-multipart", "abc-x"}, {"etag-multipart", "abc-99"},
 	} {
 		if _, err := Checksum(t.Context(), strings.NewReader("123456789"), 9, tt.algorithm, tt.like); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s like %q: %v, want ErrUnsupported", tt.algorithm, tt.like, err)
@@ -43,13 +46,54 @@ func TestChecksums(t *testing.T) {
 
 func TestStrong(t *testing.T) {
 	for algorithm, want := range map[string]bool{
-		"md5": true, "etag-multipart": true, "sha1": true, "sha256": true,
+		"md5": true, "etag-multipart": true, "sha1": true, "sha256": true, "dropbox": true,
 		"crc32": false, "crc32c": false, "crc64nvme": false, "quickxor": false, "": false,
 	} {
 		if got := Strong(algorithm); got != want {
 			t.Errorf("Strong(%q) = %v", algorithm, got)
 		}
 	}
+}
+
+// The checksums of drives, as their services describe them, of files longer than a block.
+func TestChecksumsOfDrives(t *testing.T) {
+	for _, size := range []int{1, 159, 160, 161, 4<<20 - 1, 4 << 20, 4<<20 + 1, 9<<20 + 77} {
+		data := random(size)
+		for algorithm, want := range map[string]string{"dropbox": contentHash(data), "quickxor": quickXor(data)} {
+			if got, err := Checksum(t.Context(), bytes.NewReader(data), int64(size), algorithm, want); err != nil || got != want {
+				t.Errorf("%s of %d bytes: %s, %v, want %s", algorithm, size, got, err, want)
+			}
+		}
+	}
+}
+
+// contentHash is Dropbox's content_hash.
+func contentHash(data []byte) string {
+	var all []byte
+	for ; len(data) > 0; data = data[min(4<<20, len(data)):] {
+		sum := sha256.Sum256(data[:min(4<<20, len(data))])
+		all = append(all, sum[:]...)
+	}
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:])
+}
+
+// quickXor is Microsoft's quickXorHash, bit by bit: byte i is XORed into 160 bits that lie in a
+// ring, 11 bits after the one before; then the length into the last eight bytes.
+func quickXor(data []byte) string {
+	var sum [20]byte
+	for i, b := range data {
+		for bit := range 8 {
+			if b>>bit&1 == 1 {
+				at := (i*11 + bit) % 160
+				sum[at/8] ^= 1 << (at % 8)
+			}
+		}
+	}
+	for i := range 8 {
+		sum[12+i] ^= byte(len(data) >> (8 * i))
+	}
+	return hex.EncodeToString(sum[:])
 }
 
 // etag is what S3 makes of a file that was uploaded in parts of that size.
