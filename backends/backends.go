@@ -85,7 +85,8 @@ type Entry struct {
 	Sums    []Sum
 	// Unsized says that the listing could not tell Size and Version, which are zero: the
 	// service makes the bytes when they are asked for (an export of a document). Stat tells
-	// them, which may take as long as a Get, and no other answer is Unsized.
+	// them, which may take as long as a Get, and no other answer is Unsized. Where such a file
+	// cannot be written, its Entry has Meta with Mode 0o444 everywhere, in listings too.
 	Unsized bool
 	// Meta is what the object carries; nil where the reply does not tell, as in most
 	// listings. It is shared and must not be changed.
@@ -265,7 +266,19 @@ type Prober interface {
 	Capabilities(ctx context.Context) (Capabilities, error)
 }
 
-// A Renamer renames files and directories atomically.
+// A MetaSetter changes what a file carries and no byte of it, in stores that need no copy for
+// that. Fields that the service cannot carry are left out; the Entry tells what it is now,
+// also its version, which may be a new one. Another version than the one given is ErrChanged
+// ("" is any).
+type MetaSetter interface {
+	SetMeta(ctx context.Context, name, version string, m Meta) (Entry, error)
+}
+
+// A Renamer renames files and directories, in one step where the service replaces in one. A
+// service that cannot replace sets aside first what has the new name; when that is cut
+// short, both are still there and listed. c is about what has the new name. Where the store
+// is a CaseFolder and both names are of one file, that file's name changes, and c is not
+// asked.
 type Renamer interface {
 	Rename(ctx context.Context, oldName, newName string, c Cond) error
 }

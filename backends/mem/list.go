@@ -32,8 +32,8 @@ func (s *Store) children(dir string) ([]backends.Entry, error) {
 		return nil, backends.ErrNotDir
 	}
 	entries := make([]backends.Entry, 0, len(n.children))
-	for name, child := range n.children {
-		entries = append(entries, entry(name, child))
+	for _, child := range n.children {
+		entries = append(entries, entry(child.base, child))
 	}
 	slices.SortFunc(entries, byKey)
 	return entries, nil
@@ -57,8 +57,8 @@ func (s *Store) Walk(ctx context.Context, prefix, after string, yield func([]bac
 }
 
 func below(entries []backends.Entry, name string, n *node) []backends.Entry {
-	for base, child := range n.children {
-		whole := join(name, base)
+	for _, child := range n.children {
+		whole := join(name, child.base)
 		if !child.implied {
 			entries = append(entries, entry(whole, child))
 		}

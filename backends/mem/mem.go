@@ -39,6 +39,11 @@ type Config struct {
 	Account string
 	// Versions has the store keep what Remove removes, for Undelete.
 	Versions bool
+	// Fold has one file answer to its name in any case, as package fold says. The store then
+	// has to be wrapped, by NewFolding or NewFoldingDrive, which set it.
+	Fold bool
+	// Bare has files carry their times alone, as they do on most drives: no entry has Meta.
+	Bare bool
 	// Limits bound uploads in parts and the size of a Put; zero fields are those of S3.
 	Limits backends.UploadLimits
 }
@@ -55,16 +60,19 @@ type Store struct {
 	done    map[string]string // uploads that were committed, and the versions they made
 	removed map[string]*node  // what Undelete can bring back
 	stats   backends.Stats
+	watches map[*watch]struct{}
 }
 
 // node is a file or a directory. A file's data is never changed, only replaced.
 type node struct {
+	base     string // its name as it was made
 	version  string
 	modTime  time.Time
 	data     []byte
 	meta     backends.Meta
-	children map[string]*node // nil for a file
+	children map[string]*node // by folded name; nil for a file
 	implied  bool             // a directory that goes with its last child
+	document bool             // its bytes are made when they are asked for, and cannot be written
 }
 
 func (n *node) isDir() bool { return n.children != nil }
@@ -81,7 +89,9 @@ var _ interface {
 	backends.Renamer
 	backends.DirMaker
 	backends.Walker
+	backends.MetaSetter
 	backends.Meter
+	backends.Watcher
 	backends.Counter
 } = (*Store)(nil)
 
@@ -102,6 +112,7 @@ func New(cfg Config) *Store {
 		uploads: map[string]*parts{},
 		done:    map[string]string{},
 		removed: map[string]*node{},
+		watches: map[*watch]struct{}{},
 		stats:   backends.Stats{Requests: map[string]int64{}},
 	}
 }
@@ -117,7 +128,7 @@ func (s *Store) Stat(ctx context.Context, name string) (backends.Entry, error) {
 	if err != nil {
 		return backends.Entry{}, s.fail("stat", name, err)
 	}
-	return described(name, n), nil
+	return s.described(name, n), nil
 }
 
 // Get reads a file. The reader goes on with the bytes of the version it was opened
@@ -145,7 +156,7 @@ func (s *Store) Get(ctx context.Context, name, version string, off, n int64) (io
 	if n >= 0 {
 		data = data[:min(n, int64(len(data)))]
 	}
-	return &reader{ctx: ctx, store: s, name: name, rest: bytes.NewReader(data)}, described(name, file), nil
+	return &reader{ctx: ctx, store: s, name: name, rest: bytes.NewReader(data)}, s.described(name, file), nil
 }
 
 // reader ends with its context, as a body from a network would.
@@ -228,23 +239,39 @@ func (s *Store) nextVersion() string {
 	return fmt.Sprintf("v%d", s.version)
 }
 
+// entry describes n in a listing, where its name is name.
 func entry(name string, n *node) backends.Entry {
 	e := backends.Entry{Name: name, Kind: backends.Dir, ModTime: n.modTime}
-	if !n.isDir() {
-		e.Kind, e.Size, e.Version = backends.File, int64(len(n.data)), n.version
+	if n.isDir() {
+		return e
 	}
+	e.Kind = backends.File
+	if n.document {
+		e.Unsized, e.Meta = true, &backends.Meta{Mode: documentMode}
+		return e
+	}
+	e.Size, e.Version = int64(len(n.data)), n.version
 	return e
 }
 
-// described is entry with what the object carries, which listings do not tell.
-func described(name string, n *node) backends.Entry {
+// described is entry with what listings do not tell. name is what was asked for; its last
+// segment is given in the store's case.
+func (s *Store) described(name string, n *node) backends.Entry {
+	if name != "" {
+		dir, _ := split(name)
+		name = join(dir, n.base)
+	}
 	e := entry(name, n)
-	if !n.isDir() {
-		m := n.meta
+	if n.isDir() {
+		return e
+	}
+	e.Size, e.Version, e.Unsized = int64(len(n.data)), n.version, false
+	m := n.meta
+	if m.Mode&typeBits == typeLink {
+		e.Kind = backends.Symlink
+	}
+	if !s.cfg.Bare || n.document {
 		e.Meta = &m
-		if m.Mode&typeBits == typeLink {
-			e.Kind = backends.Symlink
-		}
 	}
 	return e
 }

@@ -21,7 +21,7 @@ func (s *Store) find(name string) (*node, error) {
 		if !n.isDir() {
 			return nil, iofs.ErrNotExist
 		}
-		child, ok := n.children[segment]
+		child, ok := n.children[s.fold(segment)]
 		if !ok {
 			return nil, iofs.ErrNotExist
 		}
@@ -47,7 +47,7 @@ func (s *Store) place(name string) (place, error) {
 	parent := s.root
 	if dir != "" {
 		for segment := range strings.SplitSeq(dir, "/") {
-			child, ok := parent.children[segment]
+			child, ok := parent.children[s.fold(segment)]
 			if !ok {
 				return place{name: name, base: base}, nil
 			}
@@ -57,24 +57,33 @@ func (s *Store) place(name string) (place, error) {
 			parent = child
 		}
 	}
-	return place{name, base, parent, parent.children[base]}, nil
+	return place{name, base, parent, parent.children[s.fold(base)]}, nil
 }
 
-// put sets the node of a place, and makes the directories above it as needed.
+// put sets the node of a place, and makes the directories above it as needed. A node that
+// has a name keeps it, and a new one takes that of the node which it replaces.
 func (s *Store) put(p place, n *node) {
 	dir, _ := split(p.name)
 	parent := s.root
 	if dir != "" {
 		for segment := range strings.SplitSeq(dir, "/") {
-			child, ok := parent.children[segment]
+			child, ok := parent.children[s.fold(segment)]
 			if !ok {
-				child = &node{children: map[string]*node{}, implied: true}
-				parent.children[segment] = child
+				child = &node{base: segment, children: map[string]*node{}, implied: true}
+				parent.children[s.fold(segment)] = child
 			}
 			parent = child
 		}
 	}
-	parent.children[p.base] = n
+	switch old := parent.children[s.fold(p.base)]; {
+	case n.base != "":
+	case old != nil:
+		n.base = old.base
+	default:
+		n.base = p.base
+	}
+	parent.children[s.fold(p.base)] = n
+	s.emit(p.name, n.isDir())
 }
 
 // remove takes a name out, and the implied directories that are empty then.
@@ -84,7 +93,9 @@ func (s *Store) remove(name string) {
 	if err != nil {
 		return
 	}
-	delete(parent.children, base)
+	n := parent.children[s.fold(base)]
+	delete(parent.children, s.fold(base))
+	s.emit(name, n != nil && n.isDir())
 	if dir != "" && parent.implied && len(parent.children) == 0 {
 		s.remove(dir)
 	}
@@ -97,6 +108,9 @@ func (s *Store) newFile(data []byte, m backends.Meta) *node {
 		modTime = time.Now()
 	}
 	m.Xattrs = maps.Clone(m.Xattrs)
+	if s.cfg.Bare {
+		m = backends.Meta{ModTime: m.ModTime}
+	}
 	return &node{version: s.nextVersion(), modTime: modTime, data: data, meta: m}
 }
 

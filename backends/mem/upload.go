@@ -186,7 +186,7 @@ func (u *upload) commit(list []backends.Part, c backends.Cond) (backends.Entry, 
 	defer s.mu.Unlock()
 	if made, ok := s.done[u.id]; ok {
 		if file, err := s.find(u.name); err == nil && file.version == made {
-			return described(u.name, file), nil
+			return s.described(u.name, file), nil
 		}
 		return backends.Entry{}, backends.ErrNoUpload
 	}

@@ -36,7 +36,7 @@ func (s *Store) restore(name, version string) (backends.Entry, error) {
 	}
 	file := p.existing
 	if file == nil {
-		file = s.removed[name]
+		file = s.removed[s.fold(name)]
 	}
 	switch {
 	case file == nil:
@@ -49,7 +49,7 @@ func (s *Store) restore(name, version string) (backends.Entry, error) {
 	if p.existing == nil {
 		s.used += file.size()
 		s.put(p, file)
-		delete(s.removed, name)
+		delete(s.removed, s.fold(name))
 	}
-	return described(name, file), nil
+	return s.described(name, file), nil
 }

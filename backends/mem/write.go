@@ -64,6 +64,9 @@ func (s *Store) store(name string, data []byte, m backends.Meta, c backends.Cond
 		if p.existing.isDir() {
 			return backends.Entry{}, backends.ErrIsDir
 		}
+		if p.existing.document {
+			return backends.Entry{}, iofs.ErrPermission
+		}
 		grows -= p.existing.size()
 	}
 	if s.cfg.Capacity > 0 && s.used+grows > s.cfg.Capacity {
@@ -72,7 +75,7 @@ func (s *Store) store(name string, data []byte, m backends.Meta, c backends.Cond
 	s.used += grows
 	file := s.newFile(data, m)
 	s.put(p, file)
-	return described(name, file), nil
+	return s.described(name, file), nil
 }
 
 // Remove deletes a file.
@@ -103,7 +106,7 @@ func (s *Store) unlink(name string, c backends.Cond) error {
 	s.used -= file.size()
 	s.remove(name)
 	if s.cfg.Versions {
-		s.removed[name] = file
+		s.removed[s.fold(name)] = file
 	}
 	return nil
 }
@@ -130,7 +133,7 @@ func (s *Store) duplicate(dst, src string, o backends.CopyOptions) (backends.Ent
 	if err != nil {
 		return backends.Entry{}, s.fail("copy", src, err)
 	}
-	if dst == src && o.Meta == nil {
+	if s.fold(dst) == s.fold(src) && o.Meta == nil {
 		return backends.Entry{}, iofs.ErrInvalid
 	}
 	meta := file.meta
@@ -183,13 +186,17 @@ func (s *Store) move(moved *node, oldName, newName string, c backends.Cond) erro
 	if err != nil {
 		return err
 	}
+	if p.existing == moved { // in another case at most
+		moved.base = p.base
+		s.emit(oldName, moved.isDir())
+		s.emit(newName, moved.isDir())
+		return nil
+	}
 	if err := check(c, p.existing); err != nil {
 		return err
 	}
 	switch {
-	case p.existing == moved:
-		return nil
-	case moved.isDir() && strings.HasPrefix(newName, oldName+"/"):
+	case moved.isDir() && strings.HasPrefix(s.fold(newName), s.fold(oldName)+"/"):
 		return iofs.ErrInvalid
 	case p.existing == nil:
 	case p.existing.isDir() && !moved.isDir():
@@ -201,6 +208,7 @@ func (s *Store) move(moved *node, oldName, newName string, c backends.Cond) erro
 	default:
 		s.used -= p.existing.size()
 	}
+	moved.base = p.base
 	s.put(p, moved)
 	s.remove(oldName)
 	return nil
