@@ -44,27 +44,27 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/sd $(DESTDIR)/sbin/mount.sd $(DESTDIR)$(PREFIX)/lib/systemd/user/sd.service
 
 test: ## vet and every test, with the race detector; needs /dev/fuse
-	@scripts/install-deps.sh go cc fuse test
+	@scripts/install-deps.sh go cc fuse node test
 	@scripts/tools.sh test
 	@scripts/test.sh
 
 bench: ## measure against the bare file system, rclone and s3fs
-	@scripts/install-deps.sh go cc fuse bench
+	@scripts/install-deps.sh go cc fuse node bench
 	@scripts/tools.sh test bench
 	@go run ./scripts/bench $(BENCH)
 
 bench-s3: ## the part at a distance alone: sd, rclone and s3fs at 30 ms; BENCH=-quick and the like
-	@scripts/install-deps.sh go cc fuse bench
+	@scripts/install-deps.sh go cc fuse node bench
 	@scripts/tools.sh test bench
 	@go run ./scripts/bench -only s3 $(BENCH)
 
 bench-index: ## the part on the index alone: scans, content ids, search; some ten minutes, BENCH=-quick is short
-	@scripts/install-deps.sh go cc fuse bench-index
+	@scripts/install-deps.sh go cc fuse node bench-index
 	@scripts/tools.sh test
 	@go run ./scripts/bench -only index $(BENCH)
 
 bench-actions: ## copies and syncs alone, against cp and rclone; some ten minutes, BENCH=-quick is short
-	@scripts/install-deps.sh go cc fuse
+	@scripts/install-deps.sh go cc fuse node
 	@scripts/tools.sh test bench
 	@go run ./scripts/bench -only actions $(BENCH)
 
@@ -77,7 +77,7 @@ fmt:
 	gofmt -w $$(git ls-files '*.go')
 
 tools: ## the pinned servers and linters, into .tools/bin
-	@scripts/install-deps.sh go
+	@scripts/install-deps.sh go node
 	@scripts/tools.sh demo test lint
 
 clean: ## remove what was built; .tools/ (downloads) stays

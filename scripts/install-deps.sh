@@ -5,6 +5,7 @@
 #   fuse   fusermount3 and /dev/fuse
 #   make   make and git
 #   test   programs that the tests run on the mount
+#   node   Node.js of at least 18 and npm, which some of the servers for tests run on
 #   bench  programs that `make bench` measures against
 #   bench-index  the same for `make bench-index`
 # Nothing happens when all is there. Otherwise only what is missing is installed, by
@@ -79,6 +80,10 @@ for what in "$@"; do
 		need unzip unzip unzip unzip unzip unzip
 		need vim vim vim-enhanced vim vim vim
 		need ffmpeg ffmpeg ffmpeg-free ffmpeg ffmpeg ffmpeg
+		;;
+	node)
+		need node nodejs nodejs nodejs nodejs nodejs
+		need npm npm nodejs-npm npm npm npm-default
 		;;
 	bench)
 		need s3fs s3fs s3fs-fuse s3fs-fuse s3fs-fuse s3fs
@@ -167,6 +172,14 @@ for what in "$@"; do
 		if [ ! -e /dev/fuse ]; then
 			say "there is no /dev/fuse: load the module (as root: modprobe fuse); in a container,"
 			say "start it with --device /dev/fuse --cap-add SYS_ADMIN"
+			exit 1
+		fi
+		;;
+	node)
+		v=$(node --version)
+		v=${v#v}
+		if [ "${v%%.*}" -lt 18 ]; then
+			say "Node.js $v is too old for the servers that tests run: install 18 or newer, see https://nodejs.org"
 			exit 1
 		fi
 		;;

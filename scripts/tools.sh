@@ -17,6 +17,18 @@ tool() {
 	: >"$stamp"
 }
 
+# npm_tools: the programs that scripts/npm/package.json names, as its lock file pins them.
+npm_tools() {
+	local dir=$PWD/.tools/npm
+	if cmp -s scripts/npm/package-lock.json "$dir/installed"; then return; fi
+	echo "installing the npm packages of scripts/npm into .tools/npm" >&2
+	mkdir -p "$dir"
+	rm -f "$dir/installed"
+	cp scripts/npm/package.json scripts/npm/package-lock.json "$dir"
+	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) </dev/null >&2
+	cp scripts/npm/package-lock.json "$dir/installed"
+}
+
 versitygw() { tool versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0; }
 
 for what in "$@"; do
@@ -25,6 +37,7 @@ for what in "$@"; do
 	test)
 		versitygw
 		tool gofakes3 github.com/johannesboyne/gofakes3/cmd/gofakes3 v1.2.0
+		npm_tools
 		;;
 	lint) tool staticcheck honnef.co/go/tools/cmd/staticcheck v0.8.2 ;;
 	bench) tool rclone github.com/rclone/rclone v1.76.0 ;;
