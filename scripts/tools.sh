@@ -37,6 +37,7 @@ for what in "$@"; do
 	test)
 		versitygw
 		tool gofakes3 github.com/johannesboyne/gofakes3/cmd/gofakes3 v1.2.0
+		tool fake-gcs-server github.com/fsouza/fake-gcs-server v1.56.1
 		npm_tools
 		;;
 	lint) tool staticcheck honnef.co/go/tools/cmd/staticcheck v0.8.2 ;;
