@@ -84,9 +84,11 @@ func forgetBelow(node *fusefs.Inode) {
 		_ = parent.NotifyEntry(name) // with all below, and with what is remembered to be away
 	}
 	_ = node.NotifyContent(0, 0)
-	for _, child := range node.Children() {
+	for name, child := range node.Children() {
 		if child.IsDir() {
 			forgetBelow(child)
+		} else {
+			_ = node.NotifyEntry(name) // what is open keeps its folder, and would come back with it
 		}
 	}
 }
