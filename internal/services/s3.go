@@ -1,6 +1,7 @@
 package services
 
 import (
+	"syscall"
 	"testing"
 
 	"sd/backends"
@@ -8,6 +9,12 @@ import (
 	"sd/internal/testserver"
 	"sd/sdpath"
 )
+
+// versitygwCannot: its listings are XML without any coding, which cannot hold these characters.
+var versitygwCannot = map[string]syscall.Errno{
+	"name: control character": syscall.ENOENT,
+	"name: not UTF-8":         syscall.ENOENT,
+}
 
 // startS3 gives a bucket on versitygw to a service of the S3 family.
 func startS3(service sdpath.Service) func(testing.TB) *Running {
