@@ -194,6 +194,13 @@ type Undeleter interface {
 	Undelete(ctx context.Context, name, version string) (Entry, error)
 }
 
+// A Purger removes for good what the store keeps of removed files: of name, and of all that
+// lay below it. Files that are there are left alone, and so are their older versions. A store
+// that keeps nothing has nothing to do.
+type Purger interface {
+	Purge(ctx context.Context, name string) error
+}
+
 // UploadLimits are what a store's uploads in parts must keep to; sizes in bytes.
 type UploadLimits struct {
 	MinPart, MaxPart int64 // of every part but the last, which may be shorter

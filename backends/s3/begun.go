@@ -3,13 +3,11 @@ package s3
 import (
 	"context"
 	"errors"
-	"net/url"
 
 	"sd/backends"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // FindUploads asks for the uploads of name, and of each whether a part has arrived. The ids do to
@@ -21,11 +19,9 @@ func (b *Backend) FindUploads(ctx context.Context, name string) ([]backends.Begu
 
 func (b *Backend) begun(ctx context.Context, name string) (list []backends.Begun, err error) {
 	in := sdk.ListMultipartUploadsInput{Bucket: &b.cfg.Bucket, Prefix: &name}
-	if b.cfg.Service != "spaces" { // as in listings
-		in.EncodingType = types.EncodingTypeUrl
-	}
 	var out *sdk.ListMultipartUploadsOutput
 	err = b.meta(ctx, "UPLOADS", func(ctx context.Context, api *sdk.Client) (err error) {
+		in.EncodingType = b.encoding()
 		out, err = api.ListMultipartUploads(ctx, &in)
 		return err
 	})
@@ -36,13 +32,7 @@ func (b *Backend) begun(ctx context.Context, name string) (list []backends.Begun
 		return nil, err
 	}
 	for _, u := range out.Uploads {
-		key := aws.ToString(u.Key)
-		if out.EncodingType == types.EncodingTypeUrl {
-			if plain, err := url.QueryUnescape(key); err == nil {
-				key = plain
-			}
-		}
-		if key != name { // one that begins like it
+		if plainKey(u.Key, out.EncodingType) != name { // one that begins like it
 			continue
 		}
 		parts, err := b.parts(ctx, name, u.UploadId)

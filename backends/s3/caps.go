@@ -67,16 +67,24 @@ func (k *capabilities) probes(key *string) bool {
 	return own != nil && key != nil && *own == *key
 }
 
-// copySource tells whether the version of a copy's source may be left to the server.
-func (k *capabilities) copySource() bool {
-	known := k.now()
-	return known != nil && known.CopySource
+// heedsSource tells whether the version of a copy's source may be left to the server.
+func (b *Backend) heedsSource() bool {
+	known := b.caps.now()
+	return known != nil && known.CopySource && !b.speaks().noSourceTags
+}
+
+// sourceTag is what a copy says of the version of its source; nil where that is of no use.
+func (b *Backend) sourceTag(version string) *string {
+	if known := b.caps.now(); b.speaks().noSourceTags || known != nil && !known.CopySource {
+		return nil
+	}
+	return etag(version)
 }
 
 // noCopyPart tells whether the server is known to copy no parts.
-func (k *capabilities) noCopyPart() bool {
-	known := k.now()
-	return known != nil && !known.CopyPart
+func (b *Backend) noCopyPart() bool {
+	known := b.caps.now()
+	return b.speaks().wholeCopies || known != nil && !known.CopyPart
 }
 
 // guard looks whether c holds of key, unless the server is known to see to that itself.
@@ -93,7 +101,7 @@ func (b *Backend) guard(ctx context.Context, key string, c backends.Cond, heeds 
 			return true, nil
 		}
 	}
-	return known == nil || send, b.holds(ctx, key, c)
+	return known == nil && !b.speaks().noConditions || send, b.holds(ctx, key, c)
 }
 
 // learnAfter has the server probed in the background after the first write that its

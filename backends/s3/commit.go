@@ -66,7 +66,7 @@ func (u *upload) commit(ctx context.Context, parts []backends.Part, c backends.C
 		return u.committed(ctx, size, conditional(err, c))
 	}
 	u.b.learnAfter(c != backends.Cond{})
-	e := withSum(fileEntry(u.name, size, out.ETag, servedAt(out.ResultMetadata)))
+	e := u.b.withSum(fileEntry(u.name, size, out.ETag, servedAt(out.ResultMetadata)))
 	if known := u.b.caps.now(); known != nil && known.CommitGone && u.b.trueTags.Load() && out.ETag != nil && e.Version == joinedTag(parts) {
 		return e, nil
 	}

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,6 +19,8 @@ type Config struct {
 	// Service is "s3" (also if ""), "wasabi", "spaces" or "b2". The latter three need no
 	// Endpoint: it is derived from the Region.
 	Service string
+	// Dialect is one of Dialects; "" is found out from Service and Endpoint.
+	Dialect string
 	Bucket  string
 	// Region "" is found out: from the endpoint, from the profile or the environment,
 	// else by asking AWS where the bucket is.
@@ -48,7 +51,7 @@ type Config struct {
 	// PageSize is the number of keys asked for in one LIST; 0 is 1000, the most.
 	PageSize int
 	// MaxCopy is the size above which a copy is made in parts; 0 is 5 GiB, the most that S3
-	// copies in one request.
+	// copies in one request, and without end where parts cannot be copied.
 	MaxCopy int64
 	// Capabilities are what the server is known to heed; nil has it found out after the
 	// first write that needs to know, or remembered.
@@ -76,11 +79,19 @@ func (c *Config) check() error {
 	if c.Anonymous && c.AccessKeyID != "" {
 		return errors.New("anonymous access takes no access key")
 	}
-	if c.MaxCopy <= 0 {
-		c.MaxCopy = maxPut
-	}
+	return c.place()
+}
+
+// place completes the endpoint, the region and the dialect from each other.
+func (c *Config) place() error {
 	if c.Endpoint == "" {
-		if err := c.deriveEndpoint(); err != nil || c.Endpoint == "" {
+		d, err := dialectOf(c, "")
+		if err != nil {
+			return err
+		}
+		c.Dialect = d.name
+		c.Region = cmp.Or(c.Region, d.region)
+		if c.Endpoint, err = d.endpointIn(c.Region); err != nil || c.Endpoint == "" {
 			return err
 		}
 	}
@@ -97,51 +108,10 @@ func (c *Config) check() error {
 	if u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("the endpoint must not hold a query")
 	}
-	if c.Region == "" {
-		c.Region = regionOf(u.Hostname())
+	d, err := dialectOf(c, u.Hostname())
+	if err != nil {
+		return err
 	}
+	c.Dialect, c.Region = d.name, cmp.Or(c.Region, d.regionOf(u.Hostname()))
 	return nil
-}
-
-func (c *Config) deriveEndpoint() error {
-	switch c.Service {
-	case "", "s3":
-		return nil
-	case "wasabi":
-		if c.Region == "" {
-			c.Region = "us-east-1"
-		}
-		c.Endpoint = "https://s3." + c.Region + ".wasabisys.com"
-		return nil
-	case "spaces":
-		if c.Region != "" {
-			c.Endpoint = "https://" + c.Region + ".digitaloceanspaces.com"
-			return nil
-		}
-		return errors.New("spaces needs a region, such as fra1: add --region")
-	case "b2":
-		if c.Region != "" {
-			c.Endpoint = "https://s3." + c.Region + ".backblazeb2.com"
-			return nil
-		}
-		return errors.New("b2 needs a region, such as us-west-004 (the bucket's page shows it): add --region")
-	}
-	return fmt.Errorf("%q is no service of the S3 family", c.Service)
-}
-
-// regionOf reads the region out of the host names of known providers.
-func regionOf(host string) string {
-	labels := strings.Split(host, ".")
-	tail := func(domain string) bool { return strings.HasSuffix(host, "."+domain) }
-	switch {
-	case tail("r2.cloudflarestorage.com"):
-		return "auto"
-	case tail("wasabisys.com") || tail("backblazeb2.com") || tail("amazonaws.com"):
-		if len(labels) > 3 && labels[0] == "s3" && regionPattern.MatchString(labels[1]) {
-			return labels[1]
-		}
-	case tail("digitaloceanspaces.com") && len(labels) == 3:
-		return labels[0]
-	}
-	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"sd/backends/internal/rest"
@@ -21,11 +22,11 @@ import (
 // conn is an SDK client and what it was made with. It is immutable; when region or
 // credentials turn out wrong, another one replaces it.
 type conn struct {
-	api    *sdk.Client
-	region string
-	aws    bool // not a custom endpoint
-	keys   *keys
-	made   time.Time
+	api     *sdk.Client
+	region  string
+	dialect *dialect
+	keys    *keys
+	made    time.Time
 }
 
 // fallbackRegion is what nearly all servers with one region call it.
@@ -81,19 +82,21 @@ func (b *Backend) dial(ctx context.Context) (*conn, error) {
 		if b.cfg.Endpoint != "" {
 			o.BaseEndpoint = &b.cfg.Endpoint
 		}
-		c.aws = o.BaseEndpoint == nil
-		o.Region = b.pickRegion(cfg.Region, c.aws)
-		o.UsePathStyle = !c.aws
+		custom := o.BaseEndpoint != nil
+		c.dialect = b.dialectAt(aws.ToString(o.BaseEndpoint))
+		o.Region = b.pickRegion(cfg.Region, custom)
+		o.UsePathStyle = custom
 		if b.cfg.PathStyle != nil {
 			o.UsePathStyle = *b.cfg.PathStyle
 		}
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenSupported
-		if !c.aws {
+		if custom {
 			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		}
 		o.DisableLogOutputChecksumValidationSkipped = true
+		c.dialect.adapt(o)
 		c.region = o.Region
 	})
 	if c.region != "" {
@@ -136,7 +139,7 @@ func (b *Backend) load(ctx context.Context) (aws.Config, error) {
 }
 
 // pickRegion returns "" if the server must be asked.
-func (b *Backend) pickRegion(configured string, aws bool) string {
+func (b *Backend) pickRegion(configured string, custom bool) string {
 	b.mu.Lock()
 	learned := b.region
 	b.mu.Unlock()
@@ -145,10 +148,27 @@ func (b *Backend) pickRegion(configured string, aws bool) string {
 			return region
 		}
 	}
-	if aws {
-		return ""
+	if custom {
+		return fallbackRegion
 	}
-	return fallbackRegion
+	return ""
+}
+
+// dialectAt is the one of the endpoint, which the SDK's own files may have named.
+func (b *Backend) dialectAt(endpoint string) *dialect {
+	u, err := url.Parse(endpoint)
+	if b.cfg.Endpoint != "" || b.named || endpoint == "" || err != nil {
+		return b.dialect
+	}
+	return dialectAt(u.Hostname())
+}
+
+// speaks is the dialect of the server, as far as is known without asking.
+func (b *Backend) speaks() *dialect {
+	if c := b.current(); c != nil {
+		return c.dialect
+	}
+	return b.dialect
 }
 
 // discover asks AWS, unsigned, which region the bucket is in.

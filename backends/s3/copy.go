@@ -60,7 +60,7 @@ func (b *Backend) copy(ctx context.Context, dst string, in *Backend, src string,
 		return backends.Entry{}, iofs.ErrInvalid
 	}
 	from := original{Entry: backends.Entry{Name: src, Version: o.Source, Size: o.Size}, in: in}
-	if o.Source == "" || o.Meta != nil || o.Size > b.cfg.MaxCopy || etag(o.Source) == nil || !b.caps.copySource() {
+	if o.Source == "" || o.Meta != nil || o.Size > b.cfg.MaxCopy || etag(o.Source) == nil || !b.heedsSource() {
 		e, reply, err := in.look(ctx, src, o.Source)
 		if err != nil {
 			return backends.Entry{}, pathError("copy", src, err)
@@ -85,11 +85,11 @@ func (b *Backend) copy(ctx context.Context, dst string, in *Backend, src string,
 // copyWhole copies in one request.
 func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o backends.CopyOptions, heeded bool) (backends.Entry, error) {
 	in := sdk.CopyObjectInput{
-		Bucket:            &b.cfg.Bucket,
-		Key:               &dst,
-		CopySource:        from.in.copySource(from.Name),
-		CopySourceIfMatch: etag(from.Version),
+		Bucket:     &b.cfg.Bucket,
+		Key:        &dst,
+		CopySource: from.in.copySource(from.Name),
 	}
+	source := b.sourceTag(from.Version)
 	meta := from.Meta
 	if o.Meta != nil {
 		meta = replace(&in, from.reply, *o.Meta)
@@ -99,10 +99,13 @@ func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o ba
 		return backends.Entry{}, err
 	}
 	var out *sdk.CopyObjectOutput
-	err = b.end(call, b.send(call, wire{conditional: true}, heeded, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
+	err = b.end(call, b.send(call, wire{conditional: true, source: source != nil}, heeded, func(ctx context.Context, api *sdk.Client, w wire) (err error) {
 		in := in
 		if w.conditional {
 			in.IfMatch, in.IfNoneMatch = condition(o.Cond)
+		}
+		if w.source {
+			in.CopySourceIfMatch = source
 		}
 		out, err = api.CopyObject(ctx, &in)
 		return err
@@ -115,7 +118,7 @@ func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o ba
 		return b.head(ctx, dst, "")
 	}
 	e := fileEntry(dst, from.Size, out.CopyObjectResult.ETag, out.CopyObjectResult.LastModified)
-	return carrying(withSum(e), meta), nil
+	return carrying(b.withSum(e), meta), nil
 }
 
 func (b *Backend) copySource(key string) *string {

@@ -51,8 +51,14 @@ func sum(version string) (backends.Sum, bool) {
 	return backends.Sum{Algorithm: "etag-multipart", Hex: version}, true
 }
 
-func withSum(e backends.Entry) backends.Entry {
-	if s, ok := sum(e.Version); ok {
+// sum is that of package level, where the server's tags mean it.
+func (b *Backend) sum(version string) (backends.Sum, bool) {
+	s, ok := sum(version)
+	return s, ok && (s.Algorithm == "md5" || !b.speaks().randomTags)
+}
+
+func (b *Backend) withSum(e backends.Entry) backends.Entry {
+	if s, ok := b.sum(e.Version); ok {
 		e.Sums = []backends.Sum{s}
 	}
 	return e

@@ -143,7 +143,7 @@ func (r *reader) accept(out *sdk.GetObjectOutput) error {
 	if length != want {
 		return &protocolError{fmt.Sprintf("asked for %d bytes, got %d", want, length)}
 	}
-	e := withSum(fileEntry(r.name, size, out.ETag, out.LastModified))
+	e := r.b.withSum(fileEntry(r.name, size, out.ETag, out.LastModified))
 	e.Class = class(out.StorageClass)
 	if r.version != "" && e.Version != r.version {
 		return backends.ErrChanged

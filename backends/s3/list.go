@@ -45,7 +45,7 @@ func (b *Backend) children(ctx context.Context, prefix string, cut int, yield fu
 		found = found || len(objects)+len(prefixes) > 0
 		objects, prefixes = fold(objects, prefixes, len(prefix))
 		page := make([]backends.Entry, 0, len(objects)+len(prefixes))
-		page = appendFiles(page, objects, cut)
+		page = b.appendFiles(page, objects, cut)
 		for _, p := range prefixes {
 			if !seen[p] && len(p) > len(prefix) {
 				seen[p] = true
@@ -85,7 +85,7 @@ func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]back
 		for i := range objects {
 			key := aws.ToString(objects[i].Key)
 			if !marks(key) || aws.ToInt64(objects[i].Size) > 0 {
-				page = appendFiles(page, objects[i:i+1], 0)
+				page = b.appendFiles(page, objects[i:i+1], 0)
 			} else if key != prefix(dir) && key != "/" {
 				page = append(page, backends.Entry{Name: strings.TrimSuffix(key, "/"), Kind: backends.Dir})
 			}
@@ -96,14 +96,14 @@ func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]back
 }
 
 // appendFiles appends objects as files.
-func appendFiles(page []backends.Entry, objects []types.Object, cut int) []backends.Entry {
+func (b *Backend) appendFiles(page []backends.Entry, objects []types.Object, cut int) []backends.Entry {
 	sums := make([]backends.Sum, 0, len(objects))
 	for i := range objects {
 		o := &objects[i]
 		key := aws.ToString(o.Key)
 		e := fileEntry(key[cut:], aws.ToInt64(o.Size), o.ETag, o.LastModified)
 		e.Class = class(o.StorageClass)
-		if s, ok := sum(e.Version); ok {
+		if s, ok := b.sum(e.Version); ok {
 			sums = append(sums, s)
 			e.Sums = sums[len(sums)-1 : len(sums) : len(sums)]
 		}
@@ -194,10 +194,8 @@ func (b *Backend) list(ctx context.Context, in sdk.ListObjectsV2Input) (out *sdk
 	if in.MaxKeys == nil && b.cfg.PageSize > 0 {
 		in.MaxKeys = aws.Int32(int32(b.cfg.PageSize))
 	}
-	if b.cfg.Service != "spaces" { // which encodes but does not say so
-		in.EncodingType = types.EncodingTypeUrl // XML cannot hold every key
-	}
 	err = b.meta(ctx, "LIST", func(ctx context.Context, api *sdk.Client) (err error) {
+		in.EncodingType = b.encoding()
 		var s scanned
 		if out, err = api.ListObjectsV2(ctx, &in, s.scan); err == nil && s.objects != nil {
 			out.Contents = s.objects
@@ -205,6 +203,14 @@ func (b *Backend) list(ctx context.Context, in sdk.ListObjectsV2Input) (out *sdk
 		return err
 	})
 	return out, err
+}
+
+// encoding asks for coded keys: XML cannot hold every one.
+func (b *Backend) encoding() types.EncodingType {
+	if b.speaks().plainListings {
+		return ""
+	}
+	return types.EncodingTypeUrl
 }
 
 // decode undoes the encoding of a page's keys in place and returns its prefixes. All

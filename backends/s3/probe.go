@@ -31,6 +31,7 @@ type probing struct {
 	done chan struct{} // closed when found and err are there to read
 
 	mu    sync.Mutex
+	kept  bool // the bucket keeps versions of what is removed
 	found backends.Capabilities
 	err   error // says that it could not be found out now
 }
@@ -48,14 +49,16 @@ func (p *probing) run(ctx context.Context) {
 		}
 		return
 	}
-	defer p.remove(ctx, p.key)
+	defer p.tidy(ctx)
 	star, wrong, found := aws.String("*"), aws.String(wrongTag), &p.found
 	var all sync.WaitGroup
 	all.Go(func() { p.learn(&found.PutAbsent, p.put(ctx, nil, star)) })
 	all.Go(func() { p.learn(&found.PutVersion, p.put(ctx, wrong, nil)) })
 	all.Go(func() { p.learn(&found.CopyAbsent, p.copy(ctx, nil, star, nil)) })
 	all.Go(func() { p.learn(&found.CopyVersion, p.copy(ctx, wrong, nil, nil)) })
-	all.Go(func() { p.learn(&found.CopySource, p.copy(ctx, nil, nil, wrong)) })
+	if !p.b.speaks().noSourceTags {
+		all.Go(func() { p.learn(&found.CopySource, p.copy(ctx, nil, nil, wrong)) })
+	}
 	all.Go(func() { p.upload(ctx) })
 	all.Go(func() { p.sweep(ctx) })
 	all.Wait()
@@ -83,9 +86,14 @@ func (p *probing) ask(ctx context.Context, send func(context.Context, *sdk.Clien
 
 func (p *probing) put(ctx context.Context, ifMatch, ifNoneMatch *string) error {
 	return p.ask(ctx, func(ctx context.Context, api *sdk.Client) error {
-		_, err := api.PutObject(ctx, &sdk.PutObjectInput{
+		out, err := api.PutObject(ctx, &sdk.PutObjectInput{
 			Bucket: &p.b.cfg.Bucket, Key: &p.key, Body: strings.NewReader("x"), IfMatch: ifMatch, IfNoneMatch: ifNoneMatch,
 		}, wire{}.options)
+		if err == nil && aws.ToString(out.VersionId) != "" {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.kept = true
+		}
 		return err
 	})
 }
@@ -109,7 +117,10 @@ func (p *probing) upload(ctx context.Context) {
 		p.learn(new(bool), err)
 		return
 	}
-	tag, err := p.copyPart(ctx, u)
+	tag, err := (*string)(nil), errors.ErrUnsupported
+	if !p.b.speaks().wholeCopies {
+		tag, err = p.copyPart(ctx, u)
+	}
 	p.mu.Lock()
 	p.found.CopyPart = err == nil
 	p.mu.Unlock()
@@ -166,6 +177,9 @@ func (p *probing) copyPart(ctx context.Context, upload string) (tag *string, err
 		}
 		return err
 	})
+	if err == nil && aws.ToString(tag) == "" {
+		err = errors.ErrUnsupported // it took the request for a part without bytes
+	}
 	return tag, err
 }
 
@@ -197,6 +211,14 @@ func (p *probing) delete(ctx context.Context, key string, ifMatch *string) error
 		_, err := api.DeleteObject(ctx, &sdk.DeleteObjectInput{Bucket: &p.b.cfg.Bucket, Key: &key, IfMatch: ifMatch})
 		return err
 	})
+}
+
+// tidy removes the object, and its versions where the bucket keeps them.
+func (p *probing) tidy(ctx context.Context) {
+	p.remove(ctx, p.key)
+	if p.kept {
+		_ = p.b.purge(work(ctx), p.key)
+	}
 }
 
 func (p *probing) remove(ctx context.Context, key string) { _ = p.delete(ctx, key, nil) }

@@ -29,6 +29,7 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,8 @@ import (
 // Backend is one bucket.
 type Backend struct {
 	cfg     Config
+	dialect *dialect // before there is a conn
+	named   bool     // by the configuration
 	rest    *rest.Client
 	retryer aws.Retryer
 
@@ -67,6 +70,7 @@ var _ interface {
 	backends.Uploader
 	backends.UploadFinder
 	backends.Undeleter
+	backends.Purger
 	backends.Prober
 	backends.DirMaker
 	backends.DirStater
@@ -79,10 +83,22 @@ var _ interface {
 // credentials are looked for at the first request. The error tells what is wrong
 // with cfg.
 func New(cfg Config) (*Backend, error) {
+	named := cfg.Dialect != ""
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	b := &Backend{cfg: cfg, retryer: newRetryer(), connecting: make(chan struct{}, 1)}
+	speaks, err := dialectNamed(cfg.Dialect)
+	if err != nil {
+		return nil, err
+	}
+	b := &Backend{cfg: cfg, dialect: speaks, named: named, retryer: newRetryer(), connecting: make(chan struct{}, 1)}
+	if b.cfg.MaxCopy <= 0 {
+		b.cfg.MaxCopy = maxPut
+		if speaks.wholeCopies {
+			b.cfg.MaxCopy = math.MaxInt64
+		}
+	}
+	b.signsBodies.Store(speaks.signs)
 	b.caps.init(cfg)
 	transport := cfg.Transport
 	if transport == nil {

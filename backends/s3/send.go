@@ -24,6 +24,7 @@ import (
 type wire struct {
 	crc         *string // nil: the body is signed, for a server that takes no checksum
 	conditional bool    // with the conditions of the write
+	source      bool    // with the version of a copy's source
 }
 
 // options are those of the SDK for w.
@@ -79,6 +80,8 @@ func (b *Backend) send(call *rest.Call, w wire, conditional bool, ask func(conte
 			w.crc = nil
 		case w.conditional && statusOf(err) == http.StatusNotImplemented:
 			w.conditional = false // it was looked at before
+		case w.source && statusOf(err) == http.StatusNotImplemented:
+			w.source = false // likewise
 		case w.crc != nil && statusOf(err) == http.StatusNotImplemented:
 			w.crc = nil
 		default:

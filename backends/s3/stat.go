@@ -79,7 +79,7 @@ func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry
 	if err != nil {
 		return backends.Entry{}, nil, err
 	}
-	e := withSum(fileEntry(name, aws.ToInt64(out.ContentLength), out.ETag, out.LastModified))
+	e := b.withSum(fileEntry(name, aws.ToInt64(out.ContentLength), out.ETag, out.LastModified))
 	switch {
 	case wanted != "" && e.Version != wanted:
 		return backends.Entry{}, nil, backends.ErrChanged

@@ -188,10 +188,10 @@ func (u *upload) copyPart(ctx context.Context, num int, in *Backend, src, versio
 	if off < 0 || n == 0 {
 		return backends.Part{}, iofs.ErrInvalid
 	}
-	if u.b.caps.noCopyPart() {
+	if u.b.noCopyPart() {
 		return backends.Part{}, errors.ErrUnsupported
 	}
-	if version != "" && (etag(version) == nil || !u.b.caps.copySource()) {
+	if version != "" && (etag(version) == nil || !u.b.heedsSource()) {
 		if _, err := in.head(work(ctx), src, version); err != nil {
 			return backends.Part{}, pathError("copy", src, err)
 		}
@@ -204,14 +204,14 @@ func (u *upload) copyPart(ctx context.Context, num int, in *Backend, src, versio
 	err = u.b.end(call, u.b.try(call, func(ctx context.Context, api *sdk.Client) (err error) {
 		out, err = api.UploadPartCopy(ctx, &sdk.UploadPartCopyInput{
 			Bucket: &u.b.cfg.Bucket, Key: &u.name, UploadId: &u.id, PartNumber: aws.Int32(int32(num)),
-			CopySource: in.copySource(src), CopySourceIfMatch: etag(version),
+			CopySource: in.copySource(src), CopySourceIfMatch: u.b.sourceTag(version),
 			CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", off, off+n-1)),
 		})
 		return err
 	}))
 	if err != nil {
 		switch {
-		case statusIs(err, http.StatusLengthRequired): // it takes the request for a part with a body
+		case statusIs(err, http.StatusLengthRequired), statusIs(err, http.StatusNotImplemented): // the one takes it for a part with a body
 			return backends.Part{}, errors.ErrUnsupported
 		case !errors.Is(err, backends.ErrNoUpload):
 			err = pathError("copy", src, err)

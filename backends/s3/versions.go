@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
-	"net/url"
 	"sync"
 	"time"
 
@@ -28,7 +27,11 @@ const versioningFor = 5 * time.Minute
 
 // KeepsVersions asks for the bucket's versioning, at most once in five minutes. A server
 // that knows none, or does not tell this account, keeps none as far as anybody can say.
+// Where every bucket does, nobody is asked.
 func (b *Backend) KeepsVersions(ctx context.Context) (bool, error) {
+	if speaks := b.speaks(); speaks.keepsVersions || speaks.noVersions {
+		return speaks.keepsVersions, nil
+	}
 	v := &b.versioning
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -93,25 +96,15 @@ func (b *Backend) undelete(ctx context.Context, name, version string) (backends.
 func (b *Backend) history(ctx context.Context, key string) (newest *types.ObjectVersion, marker string, err error) {
 	var out *sdk.ListObjectVersionsOutput
 	in := sdk.ListObjectVersionsInput{Bucket: &b.cfg.Bucket, Prefix: &key}
-	if b.cfg.Service != "spaces" { // as in listings
-		in.EncodingType = types.EncodingTypeUrl
-	}
 	err = b.meta(ctx, "VERSIONS", func(ctx context.Context, api *sdk.Client) (err error) {
+		in.EncodingType = b.encoding()
 		out, err = api.ListObjectVersions(ctx, &in)
 		return err
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	about := func(k *string) bool {
-		name := aws.ToString(k)
-		if out.EncodingType == types.EncodingTypeUrl {
-			if plain, err := url.QueryUnescape(name); err == nil {
-				name = plain
-			}
-		}
-		return name == key
-	}
+	about := func(k *string) bool { return plainKey(k, out.EncodingType) == key }
 	// The key itself comes before longer ones, and of one key the newest comes first.
 	for i := range out.Versions {
 		if about(out.Versions[i].Key) {

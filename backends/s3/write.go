@@ -91,7 +91,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if aws.ToString(out.ETag) == "" && (size > 0 || !marks(key)) {
 		return b.head(ctx, key, "")
 	}
-	return carrying(withSum(fileEntry(key, size, out.ETag, servedAt(out.ResultMetadata))), &m), nil
+	return carrying(b.withSum(fileEntry(key, size, out.ETag, servedAt(out.ResultMetadata))), &m), nil
 }
 
 // servedAt is when a reply was made, by the server's clock if it tells.
