@@ -60,7 +60,9 @@ type Service struct {
 	Service sdpath.Service
 	// Cannot names what the service does not do of what tests try, with what a program gets.
 	Cannot map[string]syscall.Errno
-	start  func(t testing.TB) *Running
+	// Reads is how many requests it takes to read a small file that was listed; 0 is one.
+	Reads int
+	start func(t testing.TB) *Running
 }
 
 // A Running is an empty volume on a server of its own.
@@ -114,8 +116,8 @@ func (s Service) Start(t testing.TB) *Running {
 }
 
 var table = []Service{
-	{"s3", sdpath.S3, versitygwCannot, startS3(sdpath.S3)},
-	{"wasabi", sdpath.Wasabi, versitygwCannot, startS3(sdpath.Wasabi)},
-	{"spaces", sdpath.Spaces, versitygwCannot, startS3(sdpath.Spaces)},
-	{"b2", sdpath.B2, versitygwCannot, startS3(sdpath.B2)},
+	{"s3", sdpath.S3, versitygwCannot, 0, startS3(sdpath.S3)},
+	{"wasabi", sdpath.Wasabi, versitygwCannot, 0, startS3(sdpath.Wasabi)},
+	{"spaces", sdpath.Spaces, versitygwCannot, 0, startS3(sdpath.Spaces)},
+	{"b2", sdpath.B2, versitygwCannot, 0, startS3(sdpath.B2)},
 }
