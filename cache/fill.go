@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"sd/backends"
 )
@@ -46,13 +47,13 @@ type Fill struct {
 func (m *Names) Begin(dir DirKey) *Fill {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.begin(dir)
+	return m.begin(m.key(dir))
 }
 
 func (m *Names) begin(dir DirKey) *Fill {
 	d := m.directory(dir)
 	m.unref(d.coming)
-	d.coming = m.newListing()
+	d.coming = m.newListing(dir)
 	d.coming.refs++ // the Fill
 	d.coming.asked = make(chan struct{}, 1)
 	return &Fill{m, dir, d.coming}
@@ -65,9 +66,31 @@ func (f *Fill) Add(entries []backends.Entry) {
 	if f.l.over {
 		return
 	}
+	entries = f.sized(entries)
 	f.m.account(f.l, func() { f.l.add(entries, f.m.cfg.Now().UnixNano()) })
 	f.l.tell()
 	f.m.trim()
+}
+
+// sized gives entries with the sizes and versions that were learnt of those that tell none,
+// as long as these have not changed. m.mu is held.
+func (f *Fill) sized(entries []backends.Entry) []backends.Entry {
+	d := f.m.dirs[f.dir]
+	if d == nil || d.shown == nil || !slices.ContainsFunc(entries, func(e backends.Entry) bool { return e.Unsized }) {
+		return entries
+	}
+	entries = slices.Clone(entries)
+	for i := range entries {
+		e := &entries[i]
+		r := d.shown.find(e.Label())
+		if !e.Unsized || r == nil || r.gone || r.unsized || r.kind != e.Kind {
+			continue
+		}
+		if known := d.shown.entry(r); known.ID == e.ID && known.ModTime.Equal(e.ModTime) {
+			e.Size, e.Version, e.Sums, e.Unsized = known.Size, known.Version, known.Sums, false
+		}
+	}
+	return entries
 }
 
 // Done ends the listing. Only a complete one says what is absent, and only it replaces
@@ -118,6 +141,7 @@ func (m *Names) Open(dir DirKey, list func(ctx context.Context, yield func([]bac
 func (m *Names) OpenFrom(dir DirKey, s Source) *DirReader {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	dir = m.key(dir)
 	d := m.directory(dir)
 	var l *listing
 	switch {

@@ -19,18 +19,19 @@ const (
 // as records without pointers beside few large strings: a directory may have millions.
 // All is guarded by Names.mu.
 type listing struct {
-	begun    int64 // Unix, ns
-	seen     int64 // when something was last told
-	complete bool  // it is over, and tells of all
-	over     bool  // nothing more will be told by the store
-	err      error // why it is over early
-	refs     int   // the directory, the DirReaders, the Fill
+	begun    int64               // Unix, ns
+	seen     int64               // when something was last told
+	complete bool                // it is over, and tells of all
+	over     bool                // nothing more will be told by the store
+	err      error               // why it is over early
+	fold     func(string) string // what the labels of one entry have in common; nil: they are the same
+	refs     int                 // the directory, the DirReaders, the Fill
 
 	texts   []string
 	extras  []extra
 	records []record         // from index base on
 	base    int              // how many records were dropped
-	index   map[string]int32 // by label, also of those who are gone
+	index   map[string]int32 // by label, folded, also of those who are gone
 	length  int64            // of texts, and of names to show
 
 	grown   chan struct{} // closed when there is news; nil if nobody waits
@@ -62,10 +63,19 @@ func (l *listing) at(i int) *record { return &l.records[i-l.base] }
 
 // find gives the record of a label, nil if there is none.
 func (l *listing) find(label string) *record {
-	if i, ok := l.index[label]; ok {
+	if i, ok := l.place(label); ok {
 		return l.at(int(i))
 	}
 	return nil
+}
+
+// place gives the index of a label.
+func (l *listing) place(label string) (int32, bool) {
+	if l.fold != nil {
+		label = l.fold(label)
+	}
+	i, ok := l.index[label]
+	return i, ok
 }
 
 // tell wakes those who wait for news.
@@ -149,7 +159,11 @@ func (l *listing) replaceText(page int32) int32 {
 }
 
 func (l *listing) append(rec record) {
-	l.index[l.label(&rec)] = int32(l.end())
+	label := l.label(&rec)
+	if l.fold != nil {
+		label = l.fold(label)
+	}
+	l.index[label] = int32(l.end())
 	l.records = append(l.records, rec)
 }
 

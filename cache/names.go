@@ -14,7 +14,8 @@ import (
 const DefaultNamesBytes = 64 << 20
 
 // DirKey names a directory: the fingerprint of its volume and its whole name in the
-// store, which is "" for the root.
+// store, which is "" for the root. Where the volume folds (see Names.Fold), every name of a
+// directory, and of an entry, stands for it.
 type DirKey struct{ Volume, Dir string }
 
 // State is what Names know of a name.
@@ -49,6 +50,7 @@ type Names struct {
 
 	mu      sync.Mutex
 	closed  bool
+	folds   map[string]func(string) string // by volume
 	dirs    map[DirKey]*directory
 	running map[*Fill]context.CancelFunc // begun by OpenFrom
 	read    map[*listing]struct{}        // those with readers
@@ -77,6 +79,7 @@ func NewNames(cfg NamesConfig) *Names {
 	return &Names{
 		cfg:     cfg,
 		done:    make(chan struct{}),
+		folds:   make(map[string]func(string) string),
 		dirs:    make(map[DirKey]*directory),
 		running: make(map[*Fill]context.CancelFunc),
 		read:    make(map[*listing]struct{}),
@@ -85,13 +88,21 @@ func NewNames(cfg NamesConfig) *Names {
 	}
 }
 
+// Fold has names of a volume that fold gives the same for be one, as backends.CaseFolder has
+// them. It must be told before anything else of that volume, and a Source of it cannot Walk.
+func (m *Names) Fold(volume string, fold func(name string) string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.folds[volume] = fold
+}
+
 // Lookup tells what is known of a name as shown. Present comes with the entry. Absent is only
 // said when a complete listing that began within the TTL does not have the name, or it
 // was removed by Remove within the TTL.
 func (m *Names) Lookup(dir DirKey, name string) (backends.Entry, State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d := m.dirs[dir]
+	d := m.dirs[m.key(dir)]
 	if d == nil {
 		return backends.Entry{}, Unknown
 	}
@@ -123,9 +134,10 @@ func (m *Names) Remove(dir DirKey, name string) {
 func (m *Names) change(dir DirKey, do change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	dir = m.key(dir)
 	d := m.directory(dir)
 	if d.shown == nil && d.coming == nil {
-		d.shown = m.newListing()
+		d.shown = m.newListing(dir)
 		d.shown.over = true
 	}
 	now := m.cfg.Now().UnixNano()
@@ -144,6 +156,7 @@ func (m *Names) change(dir DirKey, do change) {
 func (m *Names) Invalidate(dir DirKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	dir = m.key(dir)
 	if d := m.dirs[dir]; d != nil {
 		m.forget(d)
 	}
@@ -155,6 +168,7 @@ func (m *Names) Invalidate(dir DirKey) {
 func (m *Names) InvalidateTree(volume, dir string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	dir = m.key(DirKey{volume, dir}).Dir
 	for key, d := range m.dirs {
 		if key.Volume == volume && within(key.Dir, dir) {
 			m.forget(d)
@@ -246,6 +260,14 @@ func (m *Names) fresh() int64 {
 	return m.cfg.Now().Add(-m.cfg.TTL).UnixNano()
 }
 
+// key is a DirKey by which all names of a directory find it.
+func (m *Names) key(dir DirKey) DirKey {
+	if fold := m.folds[dir.Volume]; fold != nil {
+		dir.Dir = fold(dir.Dir)
+	}
+	return dir
+}
+
 // directory finds or makes the entry of dir, as the one used last.
 func (m *Names) directory(dir DirKey) *directory {
 	d := m.dirs[dir]
@@ -299,9 +321,10 @@ func (m *Names) shed(size int64) {
 	}
 }
 
-// newListing makes an empty listing with one reference.
-func (m *Names) newListing() *listing {
+// newListing makes an empty listing of a directory with one reference.
+func (m *Names) newListing(dir DirKey) *listing {
 	l := newListing(m.cfg.Now().UnixNano())
+	l.fold = m.folds[dir.Volume]
 	l.refs = 1
 	m.bytes += l.bytes()
 	return l

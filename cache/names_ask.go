@@ -7,11 +7,11 @@ import "sd/backends"
 func (m *Names) Place(dir DirKey, label string) (index int, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.best(dir)
+	l := m.best(m.key(dir))
 	if l == nil {
 		return 0, false
 	}
-	i, ok := l.index[label]
+	i, ok := l.place(label)
 	return int(i), ok
 }
 
@@ -20,7 +20,7 @@ func (m *Names) Place(dir DirKey, label string) (index int, ok bool) {
 func (m *Names) Entry(dir DirKey, index int) (backends.Entry, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.best(dir)
+	l := m.best(m.key(dir))
 	if l == nil || index < l.base || index >= l.end() {
 		return backends.Entry{}, false
 	}
@@ -36,7 +36,7 @@ func (m *Names) Entry(dir DirKey, index int) (backends.Entry, bool) {
 func (m *Names) Occupied(dir DirKey) State {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d := m.dirs[dir]
+	d := m.dirs[m.key(dir)]
 	if d == nil {
 		return Unknown
 	}

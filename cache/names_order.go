@@ -42,7 +42,7 @@ func (m *Names) inOrder(dir DirKey) *follower {
 		if l == nil {
 			continue
 		}
-		if i, ok := l.index[name]; ok && l.at(int(i)).kind == backends.Dir {
+		if i, ok := l.place(name); ok && l.at(int(i)).kind == backends.Dir {
 			return &follower{d, l, int(i), d.order.step(l, name, int(i))}
 		}
 	}
@@ -52,7 +52,7 @@ func (m *Names) inOrder(dir DirKey) *follower {
 // step notes that the sub-directory at index i was opened, and tells whether that goes
 // on with a run. One that begins at the first sub-directory counts for more.
 func (o *order) step(l *listing, name string, i int) bool {
-	last, known := l.index[o.last]
+	last, known := l.place(o.last)
 	switch near := known && l.dirsBetween(int(last), i, runGap) < runGap; {
 	case o.run > 0 && o.last == name:
 	case o.run > 0 && near:

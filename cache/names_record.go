@@ -18,6 +18,7 @@ type record struct {
 	extra                   uint32 // 1 more than its index in extras; 0 if it has none
 	kind                    backends.Kind
 	sums                    uint8
+	unsized                 bool
 	local                   bool // changed here after the listing began; its page is its own
 	gone                    bool
 }
@@ -125,7 +126,7 @@ func (l *listing) newRecord(e *backends.Entry, page int32, at int, now int64, ol
 		size: e.Size, sec: e.ModTime.Unix(), nsec: uint32(e.ModTime.Nanosecond()), seen: now,
 		page: page, text: uint32(at),
 		name: uint32(len(e.Name)), version: uint32(len(e.Version)), id: uint32(len(e.ID)),
-		kind: e.Kind, sums: uint8(len(sums(e))),
+		kind: e.Kind, sums: uint8(len(sums(e))), unsized: e.Unsized,
 	}
 	if old != nil {
 		r.extra = old.extra
@@ -165,7 +166,7 @@ func (l *listing) entry(r *record) backends.Entry {
 	}
 	e := backends.Entry{
 		Kind: r.kind, Size: r.size, ModTime: time.Unix(r.sec, int64(r.nsec)).UTC(),
-		Name: cut(r.name), Version: cut(r.version), ID: cut(r.id),
+		Name: cut(r.name), Version: cut(r.version), ID: cut(r.id), Unsized: r.unsized,
 	}
 	if r.sums > 0 {
 		e.Sums = make([]backends.Sum, r.sums)
