@@ -55,21 +55,28 @@ const (
 	linkType = 0o120000
 )
 
-// lostOnTheWay tells which attributes were to be kept and are not in what was stored.
-func lostOnTheWay(want backends.Meta, got *backends.Meta) (lost []string) {
-	if !want.ModTime.IsZero() && got.ModTime.IsZero() {
-		lost = append(lost, LostTimes)
+// completed is what an object carries, with what it was to carry and does not.
+func completed(got, want *backends.Meta) *backends.Meta {
+	m := *got
+	if !want.ModTime.IsZero() {
+		m.ModTime = want.ModTime // as exact as it was
 	}
-	if want.Mode != 0 && got.Mode == 0 {
-		lost = append(lost, LostMode)
+	if m.Mode == 0 {
+		m.Mode = want.Mode
 	}
-	if want.UID != nil && got.UID == nil {
-		lost = append(lost, LostOwner)
+	if m.UID == nil || m.GID == nil {
+		m.UID, m.GID = want.UID, want.GID
 	}
-	if len(want.Xattrs) > 0 && len(got.Xattrs) == 0 {
-		lost = append(lost, LostXattrs)
+	if m.LinkTarget == "" {
+		m.LinkTarget = want.LinkTarget
 	}
-	return lost
+	if m.BLAKE3 == "" {
+		m.BLAKE3 = want.BLAKE3
+	}
+	if len(m.Xattrs) == 0 {
+		m.Xattrs = want.Xattrs
+	}
+	return &m
 }
 
 // described is the source as its own store's reply tells it, which knows more than a listing

@@ -28,7 +28,7 @@ func (t *Transfers) between(ctx context.Context, task *Task, from, to *stores.Vo
 	}
 	uploader, ok := to.Backend().(backends.Uploader)
 	if !ok {
-		return Result{}, readOnly(to, task.Name)
+		return t.relayStream(ctx, task, from, to)
 	}
 	return t.relayParts(ctx, task, from, to, uploader)
 }

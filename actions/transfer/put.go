@@ -144,7 +144,8 @@ func proven(e *stores.Entry) *identity.Sum {
 	return &e.Sum
 }
 
-// arrived is the Result of an object that was made.
+// arrived is the Result of an object that was made. What the service has not kept with it, the
+// library keeps for this version.
 func arrived(task *Task, to *stores.Volume, e *backends.Entry, m backends.Meta, how steps.Method, through int64) Result {
 	is := *e
 	is.Name = task.Name
@@ -152,7 +153,7 @@ func arrived(task *Task, to *stores.Volume, e *backends.Entry, m backends.Meta, 
 	if is.Meta == nil { // the reply does not tell
 		is.Meta = &m
 	} else {
-		r.Lost = lostOnTheWay(m, is.Meta)
+		is.Meta = completed(is.Meta, &m)
 	}
 	r.Entry = to.Entry(&is)
 	return r
