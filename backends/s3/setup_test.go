@@ -36,7 +36,13 @@ func newLab(t testing.TB, start func(testing.TB, ...string) *testserver.Server, 
 
 func labOn(t testing.TB, server *testserver.Server, change func(*Config)) *lab {
 	t.Helper()
-	faults, err := netproxy.NewFaults(server.URL)
+	return labAt(t, server, server.URL, change)
+}
+
+// labAt is a lab on a server that is reached at another URL than its own.
+func labAt(t testing.TB, server *testserver.Server, url string, change func(*Config)) *lab {
+	t.Helper()
+	faults, err := netproxy.NewFaults(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,12 @@ func sign(r *http.Request) {
 	for name, values := range r.Header {
 		lines = append(lines, strings.ToLower(name)+":"+strings.TrimSpace(strings.Join(values, ",")))
 	}
-	slices.Sort(lines)
+	// By name, not by line: a name may begin with another one.
+	slices.SortFunc(lines, func(a, b string) int {
+		a, _, _ = strings.Cut(a, ":")
+		b, _, _ = strings.Cut(b, ":")
+		return strings.Compare(a, b)
+	})
 	names := make([]string, len(lines))
 	for i, line := range lines {
 		names[i], _, _ = strings.Cut(line, ":")
