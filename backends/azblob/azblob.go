@@ -48,7 +48,13 @@ type Backend struct {
 
 var _ interface {
 	backends.Backend
+	backends.Putter
+	backends.Remover
+	backends.Copier
+	backends.PeerCopier
+	backends.Uploader
 	backends.Prober
+	backends.DirMaker
 	backends.DirStater
 	backends.Walker
 	backends.Counter

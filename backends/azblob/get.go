@@ -120,14 +120,16 @@ func (r *reader) accept(out *blob.DownloadStreamResponse) error {
 	}
 	if out.ContentRange != nil {
 		first, last, total, ok := parseRange(*out.ContentRange)
-		if !ok || first != r.pos || last-first+1 != length || last >= total {
+		// Past the end some servers say so by an empty range, rather than to refuse it.
+		empty := length == 0 && last == first-1 && total <= first
+		if !ok || first != r.pos || last-first+1 != length || last >= total && !empty {
 			return &protocolError{fmt.Sprintf("asked for bytes from %d, got %q", r.pos, clip(*out.ContentRange))}
 		}
 		size = total
 	} else if r.pos > 0 || r.left >= 0 && length > r.left {
 		return &protocolError{"the range was ignored"}
 	}
-	want := size - r.pos
+	want := max(size-r.pos, 0)
 	if r.left >= 0 {
 		want = min(want, r.left)
 	}
@@ -233,7 +235,7 @@ func parseRange(s string) (first, last, total int64, ok bool) {
 	first, err1 := strconv.ParseInt(from, 10, 64)
 	last, err2 := strconv.ParseInt(to, 10, 64)
 	total, err3 := strconv.ParseInt(size, 10, 64)
-	ok = ok && ok1 && ok2 && err1 == nil && err2 == nil && err3 == nil && 0 <= first && first <= last
+	ok = ok && ok1 && ok2 && err1 == nil && err2 == nil && err3 == nil && 0 <= first && first <= last+1
 	return first, last, total, ok
 }
 

@@ -103,8 +103,6 @@ func (h *dirHeap) until(entries []backends.Entry, key, after string, told *strin
 }
 
 // walkTree asks for each directory by itself.
-const maxCopy = 256 << 20
-
 func (b *Backend) walkTree(ctx context.Context, dir, after string, yield func([]backends.Entry) error) error {
 	var entries []backends.Entry
 	_, err := b.children(ctx, prefix(dir), 0, func(page []backends.Entry) error {

@@ -1,0 +1,177 @@
+package azblob
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	iofs "io/fs"
+	"maps"
+
+	"sd/backends"
+	"sd/backends/internal/rest"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+)
+
+// maxCopy is the most that one request copies.
+const maxCopy = 256 << 20
+
+// Copy copies a file inside the container. Without a Source, what is copied is the version
+// that src had when it began. More than one request may copy goes in blocks, so that the
+// old dst stands until all are there. New Meta costs a HEAD, to keep what else the blob
+// carries; the copy keeps the content type.
+func (b *Backend) Copy(ctx context.Context, dst, src string, o backends.CopyOptions) (backends.Entry, error) {
+	e, err := b.copy(work(ctx), dst, b, src, o)
+	return e, pathError("copy", dst, err)
+}
+
+// CopyFrom copies from another container of the same account, as Copy does inside one.
+// Azure reads there with the rights of that volume's login.
+func (b *Backend) CopyFrom(ctx context.Context, dst string, from backends.Backend, src string, o backends.CopyOptions) (backends.Entry, error) {
+	other, ok := from.(*Backend)
+	if !ok || other.cfg.Endpoint != b.cfg.Endpoint || other.cfg.Account != b.cfg.Account || other.cfg.Auth != b.cfg.Auth {
+		return backends.Entry{}, pathError("copy", dst, errors.ErrUnsupported)
+	}
+	e, err := b.copy(work(ctx), dst, other, src, o)
+	return e, pathError("copy", dst, err)
+}
+
+// original is what is to be copied.
+type original struct {
+	backends.Entry
+	in    *Backend
+	reply *blob.GetPropertiesResponse // nil if nobody asked
+}
+
+func (b *Backend) copy(ctx context.Context, dst string, in *Backend, src string, o backends.CopyOptions) (backends.Entry, error) {
+	itself := in == b && dst == src
+	switch {
+	case src == "" || dst == "":
+		return backends.Entry{}, backends.ErrIsDir
+	case itself && o.Meta == nil:
+		return backends.Entry{}, iofs.ErrInvalid
+	}
+	if err := makeable(dst); err != nil && !itself {
+		return backends.Entry{}, err
+	}
+	from := original{Entry: backends.Entry{Name: src, Version: o.Source, Size: o.Size}, in: in}
+	if o.Source == "" || o.Meta != nil || o.Size > b.cfg.MaxCopy {
+		e, reply, err := in.look(ctx, src, o.Source)
+		if err != nil {
+			return backends.Entry{}, pathError("copy", src, err)
+		}
+		from = original{e, in, reply}
+	}
+	switch {
+	case itself:
+		return b.copyMeta(ctx, from, o)
+	case from.Size > b.cfg.MaxCopy, o.Meta != nil && o.Meta.ContentType != "" && o.Meta.ContentType != deref(from.reply.ContentType):
+		return b.copyBlocks(ctx, dst, from, o)
+	}
+	return b.copyWhole(ctx, dst, from, o)
+}
+
+// copyMeta changes what a blob carries.
+func (b *Backend) copyMeta(ctx context.Context, from original, o backends.CopyOptions) (backends.Entry, error) {
+	switch {
+	case o.Cond.Absent:
+		return backends.Entry{}, iofs.ErrExist
+	case o.Cond.Version != "" && o.Cond.Version != from.Version:
+		return backends.Entry{}, backends.ErrChanged
+	}
+	w := writing{name: from.Name, cond: backends.Cond{Version: from.Version}}
+	w.metadata, w.meta = form.Write(*o.Meta, form.Foreign(fold(from.reply.Metadata)))
+	e, err := b.setMeta(ctx, w, &from.Entry, from.reply.ContentMD5)
+	if err != nil {
+		return e, err
+	}
+	kind := from.reply.ContentType
+	if other := o.Meta.ContentType; other != "" && other != deref(kind) {
+		tag, err := b.setType(ctx, from.Name, e.Version, other, from.reply)
+		if err != nil {
+			return e, err
+		}
+		e.Version, kind = tag[1:len(tag)-1], &other
+	}
+	return described(e, w.metadata, kind), nil
+}
+
+// copyWhole copies in one request.
+func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o backends.CopyOptions) (backends.Entry, error) {
+	options := &blob.CopyFromURLOptions{
+		SourceModifiedAccessConditions: &blob.SourceModifiedAccessConditions{SourceIfMatch: etag(from.Version)},
+		BlobAccessConditions:           condition(o.Cond),
+	}
+	var metadata map[string]string // nil if it is not known
+	if from.reply != nil {
+		metadata = fold(from.reply.Metadata)
+	}
+	if o.Meta != nil {
+		metadata, _ = form.Write(*o.Meta, form.Foreign(metadata))
+		options.Metadata = unfold(metadata)
+		if len(metadata) == 0 { // none at all would take over the old
+			options.Metadata = unfold(map[string]string{keyUpload: "none"})
+		}
+	}
+	call, err := b.rest.Begin(ctx, "COPY", rest.Work, grace(from.Size))
+	if err != nil {
+		return backends.Entry{}, err
+	}
+	var out blob.CopyFromURLResponse
+	err = b.end(call, b.try(call, func(ctx context.Context, c *conn) error {
+		url, authorization, err := from.in.sourceURL(ctx, from.Name)
+		if err != nil {
+			return err
+		}
+		options.CopySourceAuthorization = authorization
+		out, err = c.api.NewBlobClient(dst).CopyFromURL(ctx, url, options)
+		return err
+	}))
+	if err != nil {
+		return b.copyFailed(ctx, dst, from, o, metadata, err, call.Attempts())
+	}
+	e := fileEntry(dst, from.Size, out.ETag, out.LastModified)
+	if metadata == nil {
+		return e, nil
+	}
+	e.Sums = from.Sums
+	return described(e, metadata, from.reply.ContentType), nil
+}
+
+// sourceURL is where the service may read a blob of b.
+func (b *Backend) sourceURL(ctx context.Context, name string) (url string, authorization *string, err error) {
+	c, err := b.connect(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	return c.readable(name)
+}
+
+// copyFailed finds out what a refused copy failed by: the original, the target or not at
+// all, because an earlier request has made the copy and its answer was lost.
+func (b *Backend) copyFailed(ctx context.Context, dst string, from original, o backends.CopyOptions, metadata map[string]string, err error, attempts int) (backends.Entry, error) {
+	missing := errors.Is(err, iofs.ErrNotExist)
+	if codeIs(err, "ContainerNotFound") || !missing && !errors.Is(err, backends.ErrChanged) && !errors.Is(err, iofs.ErrExist) {
+		return backends.Entry{}, err
+	}
+	at, reply, there := b.look(ctx, dst, "")
+	if there == nil && attempts > 1 && from.reply != nil && at.Size == from.Size && at.Size > 0 && len(reply.ContentMD5) > 0 &&
+		bytes.Equal(reply.ContentMD5, from.reply.ContentMD5) && maps.Equal(fold(reply.Metadata), metadata) {
+		return at, nil
+	}
+	switch source := from.in.unchanged(ctx, from.Name, from.Version); {
+	case source != nil:
+		return backends.Entry{}, pathError("copy", from.Name, source)
+	case o.Cond.Absent && there == nil, o.Cond.Absent && errors.Is(there, backends.ErrIsDir):
+		return backends.Entry{}, conditional(err, o.Cond)
+	case o.Cond.Version != "" && (there != nil || at.Version != o.Cond.Version):
+		return backends.Entry{}, conditional(err, o.Cond)
+	}
+	return backends.Entry{}, pathError("copy", from.Name, err)
+}
+
+// unchanged tells whether a file is still of a version.
+func (b *Backend) unchanged(ctx context.Context, name, version string) error {
+	_, err := b.head(ctx, name, version)
+	return err
+}

@@ -1,0 +1,118 @@
+package azblob
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sd/backends"
+	"sd/internal/netproxy"
+	"sd/internal/testserver"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+)
+
+// azurite serves all tests of the package; each has a container of its own.
+var (
+	azurite    *testserver.Azurite
+	containers atomic.Int64
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if azurite, err = testserver.StartAzurite(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	if err := azurite.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// fresh makes an empty container.
+func fresh(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("photos-%d", containers.Add(1))
+	if err := azurite.MakeContainer(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// lab is one container behind a proxy that breaks replies on demand.
+type lab struct {
+	faults *netproxy.Faults
+	raw    *container.Client // past the proxy
+	*Backend
+}
+
+// newLab makes a container, a proxy and a backend. change may be nil.
+func newLab(t testing.TB, change func(*Config)) *lab {
+	t.Helper()
+	faults, err := netproxy.NewFaults(strings.TrimSuffix(azurite.Endpoint, "/"+testserver.AzureAccount))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { faults.Close() })
+	name := fresh(t)
+	b := open(t, func(c *Config) {
+		c.Container, c.Endpoint = name, faults.URL()
+		if change != nil {
+			change(c)
+		}
+	})
+	return &lab{faults, azurite.MustContainer(t, name), b}
+}
+
+func open(t testing.TB, change func(*Config)) *Backend {
+	t.Helper()
+	cfg := Config{
+		Account:  testserver.AzureAccount,
+		Endpoint: azurite.Endpoint,
+		Auth:     AuthKey,
+		Secret:   func() (string, error) { return testserver.AzureKey, nil },
+		Patience: time.Minute, // the machine may be busy
+		Stall:    30 * time.Second,
+	}
+	change(&cfg)
+	if (cfg.Auth == AuthDefault || cfg.Auth == AuthAnonymous) && cfg.Secret != nil {
+		cfg.Secret = nil
+	}
+	b, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// seed writes blobs past the backend, by name and content in turn.
+func (l *lab) seed(t testing.TB, namesAndContents ...string) {
+	t.Helper()
+	for i := 0; i+1 < len(namesAndContents); i += 2 {
+		l.seedWith(t, namesAndContents[i], namesAndContents[i+1], nil)
+	}
+}
+
+// seedWith writes a blob as other tools do.
+func (l *lab) seedWith(t testing.TB, name, content string, metadata map[string]string) {
+	t.Helper()
+	_, err := l.raw.NewBlockBlobClient(name).UploadBuffer(t.Context(), []byte(content), &blockblob.UploadBufferOptions{Metadata: unfold(metadata)})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (l *lab) put(t testing.TB, name, content string, m backends.Meta, c backends.Cond) (backends.Entry, error) {
+	t.Helper()
+	r := strings.NewReader(content)
+	return l.Put(t.Context(), name, r, r.Size(), m, c)
+}
