@@ -41,6 +41,14 @@ type Backend struct {
 
 var _ interface {
 	backends.Backend
+	backends.Putter
+	backends.Remover
+	backends.Copier
+	backends.PeerCopier
+	backends.Uploader
+	backends.UploadFinder
+	backends.Prober
+	backends.DirMaker
 	backends.DirStater
 	backends.Walker
 	backends.Counter

@@ -5,6 +5,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 )
 
@@ -14,6 +15,7 @@ type Source struct {
 	r         io.ReadSeeker
 	base      int64
 	pos, size int64
+	err       error // the first failure
 }
 
 // Error is a failure to read what should be sent; the server is not to blame, and another
@@ -54,7 +56,7 @@ func (s *Source) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		err = fmt.Errorf("the source ended after %d of %d bytes", s.pos, s.size)
 	}
-	return n, &Error{err}
+	return n, s.fail(err)
 }
 
 // Seek moves within the Source: 0 is where the reader stood at first.
@@ -69,7 +71,7 @@ func (s *Source) Seek(offset int64, whence int) (int64, error) {
 		return 0, errors.New("seek before the beginning")
 	}
 	if _, err := s.r.Seek(s.base+offset, io.SeekStart); err != nil {
-		return 0, &Error{err}
+		return 0, s.fail(err)
 	}
 	s.pos = offset
 	return offset, nil
@@ -77,3 +79,35 @@ func (s *Source) Seek(offset int64, whence int) (int64, error) {
 
 // Close leaves the reader open: it is the caller's.
 func (s *Source) Close() error { return nil }
+
+// Rewind goes back to the beginning.
+func (s *Source) Rewind() error {
+	_, err := s.Seek(0, io.SeekStart)
+	return err
+}
+
+// Err is the first failure of the reader, an *Error, or nil: libraries do not always hand
+// it on.
+func (s *Source) Err() error { return s.err }
+
+func (s *Source) fail(err error) error {
+	err = &Error{err}
+	if s.err == nil {
+		s.err = err
+	}
+	return err
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// CRC32C reads all from the beginning, and rewinds.
+func (s *Source) CRC32C() (uint32, error) {
+	if err := s.Rewind(); err != nil {
+		return 0, err
+	}
+	sum := crc32.New(castagnoli)
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{s}, make([]byte, min(s.size, 256<<10)+1)); err != nil {
+		return 0, err
+	}
+	return sum.Sum32(), s.Rewind()
+}
