@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"sd/internal/clouds/drive"
+	"sd/internal/clouds/onedrive"
 )
 
 // A Clouds is the proxy and what is behind it. It is safe for concurrent use.
@@ -33,7 +34,8 @@ type Clouds struct {
 	// CAFile holds the certificate of the authority as PEM.
 	CAFile string
 
-	Drive *drive.Service
+	Drive    *drive.Service
+	OneDrive *onedrive.Service
 
 	dir      string
 	handlers map[string]http.Handler // by host name
@@ -68,9 +70,15 @@ func Start(t testing.TB) *Clouds {
 
 // New starts the clouds, empty. The caller closes them.
 func New() (*Clouds, error) {
-	c := &Clouds{Drive: drive.New(), handlers: make(map[string]http.Handler), conns: newHandover()}
+	c := &Clouds{
+		Drive: drive.New(), OneDrive: onedrive.New(),
+		handlers: make(map[string]http.Handler), conns: newHandover(),
+	}
 	for _, host := range drive.Hosts {
 		c.handlers[host] = c.Drive
+	}
+	for _, host := range onedrive.Hosts {
+		c.handlers[host] = c.OneDrive
 	}
 	var hosts []string
 	for host := range c.handlers {
@@ -106,7 +114,8 @@ func New() (*Clouds, error) {
 // Close cuts every connection and returns when nothing of the clouds runs anymore. It
 // may be called twice.
 func (c *Clouds) Close() error {
-	c.Drive.Front.Close()
+	c.Drive.Close()
+	c.OneDrive.Close()
 	err := errors.Join(c.outer.Close(), c.inner.Close(), c.conns.Close(), os.RemoveAll(c.dir))
 	c.running.Wait()
 	return err

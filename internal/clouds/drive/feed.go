@@ -41,10 +41,14 @@ func (s *Service) changes(w http.ResponseWriter, r *http.Request) *Error {
 	if at -= tokenBase; err != nil || at < 0 || at > len(s.log) {
 		return errInvalid("pageToken")
 	}
+	last := make(map[string]int)
+	for i := at; i < len(s.log); i++ {
+		last[s.log[i]] = i
+	}
 	list := []any{}
 	for ; at < len(s.log) && len(list) < n; at++ {
 		id := s.log[at]
-		if slices.Contains(s.log[at+1:], id) { // only the last change of a file is told
+		if last[id] != at { // only the last change of a file is told
 			continue
 		}
 		if c := s.changeOf(id, q.Get("driveId"), flag(q, "includeItemsFromAllDrives")); c != nil {

@@ -80,6 +80,7 @@ var (
 // A Server issues and checks tokens. It is safe for concurrent use.
 type Server struct {
 	dialect Dialect
+	first   string // the app that Token logs in
 
 	mu        sync.Mutex
 	apps      map[string]*App
@@ -114,7 +115,7 @@ type refresh struct {
 // New returns a server that knows one app. Rotation is what its refreshes do at first.
 func New(d Dialect, app App, rotation Rotation) *Server {
 	return &Server{
-		dialect: d, rotation: rotation, lifetime: d.Lifetime,
+		dialect: d, first: app.ID, rotation: rotation, lifetime: d.Lifetime,
 		apps:      map[string]*App{app.ID: &app},
 		consented: make(map[string]bool),
 		codes:     make(map[string]*code),
@@ -164,14 +165,7 @@ func (s *Server) Refreshes() int {
 func (s *Server) Token() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := slices.Sorted(func(yield func(string) bool) {
-		for id := range s.apps {
-			if !yield(id) {
-				return
-			}
-		}
-	})[0]
-	return s.tokenLocked(Grant{App: id, Scopes: s.dialect.Granted})
+	return s.tokenLocked(Grant{App: s.first, Scopes: s.dialect.Granted})
 }
 
 // TokenWith is Token with these scopes alone.
