@@ -109,6 +109,10 @@ var usualCodes = map[int]string{
 }
 
 func writeError(w http.ResponseWriter, q Request, f Fault) {
+	if q.gcs {
+		writeGCSError(w, f)
+		return
+	}
 	type body struct {
 		XMLName   xml.Name `xml:"Error"`
 		Code      string

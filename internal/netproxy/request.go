@@ -19,6 +19,8 @@ type Request struct {
 	Bucket, Key string // decoded
 	Query       url.Values
 	Header      http.Header
+
+	gcs bool // of Google's API; see newGCSRequest for its operations
 }
 
 // Range is the Range header, "" if there was none.
@@ -28,6 +30,9 @@ func (r Request) Range() string { return r.Header.Get("Range") }
 func (r Request) IfMatch() string { return r.Header.Get("If-Match") }
 
 func newRequest(r *http.Request) Request {
+	if q, ok := newGCSRequest(r); ok {
+		return q
+	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	req := Request{
 		Method: r.Method,
