@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"golang.org/x/oauth2"
 )
@@ -28,19 +29,29 @@ type Drive struct {
 	Type     string // of Microsoft: personal, business or documentLibrary
 }
 
-// Account asks the service whose token it is, and for its drives.
-func (l *Login) Account(ctx context.Context, t Token) (Account, error) {
+// Account asks the service whose token it is, and for its drives. A token that has ended is
+// renewed first; the one to keep from now on is returned.
+func (l *Login) Account(ctx context.Context, t Token) (Account, Token, error) {
+	if t.token == nil {
+		return Account{}, t, errNoToken
+	}
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, l.http()), requestTimeout)
 	defer cancel()
-	a, err := l.Provider.account(l.Provider)(ctx, oauth2.NewClient(ctx, oauth2.StaticTokenSource(t.token)))
+	source := l.config("").TokenSource(ctx, t.token)
+	now, err := source.Token()
 	if err != nil {
-		return Account{}, fmt.Errorf("%s does not say whose login that is: %w", l.Provider.Name, err)
+		return Account{}, t, l.explain(ctx, err)
+	}
+	t = Token{now}
+	a, err := l.Provider.account(l.Provider)(ctx, oauth2.NewClient(ctx, source))
+	if err != nil {
+		return Account{}, t, fmt.Errorf("%s does not say whose login that is: %w", l.Provider.Name, err)
 	}
 	a.Name = clean(a.Name)
 	if a.Name == "" {
-		return Account{}, fmt.Errorf("%s does not say whose login that is", l.Provider.Name)
+		return Account{}, t, fmt.Errorf("%s does not say whose login that is", l.Provider.Name)
 	}
-	return a, nil
+	return a, t, nil
 }
 
 type accountFinder func(context.Context, *http.Client) (Account, error)
@@ -113,25 +124,32 @@ func first(texts ...string) string {
 	return ""
 }
 
-// ask makes one request and decodes the JSON that comes back. A body is never sent.
+// ask makes one request and decodes the JSON that comes back.
 func ask(ctx context.Context, c *http.Client, method, address string, into any) error {
-	r, err := http.NewRequestWithContext(ctx, method, address, nil)
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader("null") // Dropbox's word for no arguments
+	}
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	reply, err := c.Do(r)
 	if err != nil {
 		return err
 	}
 	defer reply.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(reply.Body, 4<<20))
+	said, err := io.ReadAll(io.LimitReader(reply.Body, 4<<20))
 	if err != nil {
 		return err
 	}
 	if reply.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d: %s", reply.StatusCode, clean(reason(body)))
+		return fmt.Errorf("status %d: %s", reply.StatusCode, clean(reason(said)))
 	}
-	return json.Unmarshal(body, into)
+	return json.Unmarshal(said, into)
 }
 
 // reason finds what a service says about an error, in any of their forms.

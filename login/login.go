@@ -42,6 +42,17 @@ type Login struct {
 // Token is what a service gives to whoever logged in. Its printed form is no secret.
 type Token struct{ token *oauth2.Token }
 
+// ParseToken reads what Text has written, or rclone.
+func ParseToken(text string) (Token, error) {
+	t := new(oauth2.Token)
+	if json.Unmarshal([]byte(text), t) != nil || t.AccessToken == "" && t.RefreshToken == "" {
+		return Token{}, errNoToken // not the error, which may quote it
+	}
+	return Token{t}, nil
+}
+
+var errNoToken = errors.New("there is no token to log in with: log in anew")
+
 // Text returns the token as JSON, in the form in which rclone keeps it too. It is a secret.
 func (t Token) Text() string {
 	text, err := json.Marshal(t.token)
@@ -145,12 +156,13 @@ func (l *Login) explain(ctx context.Context, err error) error {
 // refusal is the error for what OAuth calls code.
 func (l *Login) refusal(code, description string) error {
 	text := map[string]string{
-		"invalid_client":       "the client id or its secret is wrong",
-		"unauthorized_client":  "the client id may not be used in this way",
-		"invalid_grant":        "the code is used up or too old: run the command again",
-		"expired_token":        "the code was not typed in in time: run the command again",
-		"access_denied":        "you or your administrator said no",
-		"authorization_denied": "you or your administrator said no",
+		"invalid_client":         "the client id or its secret is wrong",
+		"unauthorized_client":    "the client id may not be used in this way",
+		"invalid_grant":          "the code is used up or too old: run the command again",
+		"expired_token":          "the code was not typed in in time: run the command again",
+		"access_denied":          "you or your administrator said no",
+		"authorization_declined": "you or your administrator said no",
+		"redirect_uri_mismatch":  "your application does not allow the address to which the browser is sent back",
 	}[code]
 	switch {
 	case text == "" && code == "":
@@ -161,7 +173,7 @@ func (l *Login) refusal(code, description string) error {
 	if description = clean(description); description != "" {
 		text += " (" + description + ")"
 	}
-	if code == "access_denied" || code == "authorization_denied" {
+	if code == "access_denied" || code == "authorization_declined" {
 		return fmt.Errorf("%s: %w: %s", l.Provider.Name, ErrDenied, text)
 	}
 	return fmt.Errorf("%s refuses the login: %s", l.Provider.Name, text)

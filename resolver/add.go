@@ -23,7 +23,8 @@ type CloudVolume struct {
 	// Identifier is the bucket, container, drive or top folder.
 	Identifier string
 	// Config is kept in the library: endpoint, region, profile, access_key_id, anonymous, …; no
-	// secret. These five, with service and identifier, make the fingerprint.
+	// secret. These five make the fingerprint, with service, identifier and what of account,
+	// auth, credentials_file, drive_id, root, folder and config_file is given.
 	Config map[string]string
 }
 
@@ -33,6 +34,13 @@ func (c CloudVolume) Fingerprint() string {
 	parts := []string{"cloud", string(c.Service), c.Identifier, canonicalEndpoint(c.Config["endpoint"])}
 	for _, key := range []string{"region", "profile", "access_key_id", "anonymous"} {
 		parts = append(parts, c.Config[key])
+	}
+	// Those that came later count only where they are given, so that older volumes stay
+	// what they are.
+	for _, key := range []string{"account", "auth", "credentials_file", "drive_id", "root", "folder", "config_file"} {
+		if text := c.Config[key]; text != "" {
+			parts = append(parts, key+"="+text)
+		}
 	}
 	return fingerprint(parts...)
 }

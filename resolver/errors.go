@@ -45,7 +45,18 @@ func (e *VolumeNotFoundError) Error() string {
 		}
 		return fmt.Sprintf("no volume %q (%s): add it with \"sd volume add-cloud %s --service s3 --bucket BUCKET\"", e.Identifier, known, quote(e.Identifier))
 	}
-	return fmt.Sprintf("no volume %s://%s: add it with \"sd volume add-cloud NAME --service %s --bucket %s\"", e.Service, e.Identifier, e.Service, quote(e.Identifier))
+	flags := "--bucket " + quote(e.Identifier)
+	switch e.Service {
+	case sdpath.AzBlob:
+		flags = "--account ACCOUNT --container " + quote(e.Identifier)
+	case sdpath.GDrive:
+		flags = "--client-id ID --drive " + quote(e.Identifier)
+	case sdpath.OneDrive, sdpath.Dropbox:
+		flags = "--client-id ID --folder " + quote(e.Identifier)
+	case sdpath.Rclone:
+		flags = "--remote " + quote(e.Identifier)
+	}
+	return fmt.Sprintf("no volume %s://%s: add it with \"sd volume add-cloud NAME --service %s %s\"", e.Service, e.Identifier, e.Service, flags)
 }
 
 // Is makes it fs.ErrNotExist.

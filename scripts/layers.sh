@@ -52,6 +52,7 @@ index                  backends/* internal/*
 index/*                backends/* internal/*
 resolver               backends/* internal/*
 cmd/sd                 internal/*
+login                  internal/*
 cache                  backends/* internal/*
 staging                backends/* internal/*
 rename                 backends/* internal/*
