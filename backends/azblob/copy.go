@@ -11,6 +11,7 @@ import (
 	"sd/backends/internal/rest"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 )
 
 // maxCopy is the most that one request copies.
@@ -65,7 +66,7 @@ func (b *Backend) copy(ctx context.Context, dst string, in *Backend, src string,
 	switch {
 	case itself:
 		return b.copyMeta(ctx, from, o)
-	case from.Size > b.cfg.MaxCopy, o.Meta != nil && o.Meta.ContentType != "" && o.Meta.ContentType != deref(from.reply.ContentType):
+	case from.Size > b.cfg.MaxCopy:
 		return b.copyBlocks(ctx, dst, from, o)
 	}
 	return b.copyWhole(ctx, dst, from, o)
@@ -85,15 +86,29 @@ func (b *Backend) copyMeta(ctx context.Context, from original, o backends.CopyOp
 	if err != nil {
 		return e, err
 	}
-	kind := from.reply.ContentType
-	if other := o.Meta.ContentType; other != "" && other != deref(kind) {
-		tag, err := b.setType(ctx, from.Name, e.Version, other, from.reply)
-		if err != nil {
-			return e, err
-		}
-		e.Version, kind = tag[1:len(tag)-1], &other
+	e = described(e, w.metadata, from.reply.ContentType)
+	return b.retype(ctx, e, o.Meta.ContentType, from.reply)
+}
+
+// retype gives a blob another content type, unless it has it, or kind is "".
+func (b *Backend) retype(ctx context.Context, e backends.Entry, kind string, was *blob.GetPropertiesResponse) (backends.Entry, error) {
+	if kind == "" || kind == deref(was.ContentType) {
+		return e, nil
 	}
-	return described(e, w.metadata, kind), nil
+	h := blob.ParseHTTPHeaders(*was)
+	h.BlobContentType = &kind
+	o := &blob.SetHTTPHeadersOptions{AccessConditions: condition(backends.Cond{Version: e.Version})}
+	err := b.meta(ctx, "META", func(ctx context.Context, c *container.Client) error {
+		out, err := c.NewBlobClient(e.Name).SetHTTPHeaders(ctx, h, o)
+		if err == nil {
+			e.Version = version(out.ETag)
+		}
+		return err
+	})
+	m := *e.Meta
+	m.ContentType = kind
+	e.Meta = &m
+	return e, err
 }
 
 // copyWhole copies in one request.
@@ -135,7 +150,11 @@ func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o ba
 		return e, nil
 	}
 	e.Sums = from.Sums
-	return described(e, metadata, from.reply.ContentType), nil
+	e = described(e, metadata, from.reply.ContentType)
+	if o.Meta == nil {
+		return e, nil
+	}
+	return b.retype(ctx, e, o.Meta.ContentType, from.reply)
 }
 
 // sourceURL is where the service may read a blob of b.

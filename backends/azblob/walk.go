@@ -13,22 +13,41 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 )
 
-// Walk yields everything below the directory called prefix in key order, of directories
-// those that have a marker. An account with a hierarchical namespace lists in another
-// order, so there it asks for each directory by itself, and holds one in memory. Azure
-// cannot begin a listing at a key: what comes before "after" is listed and left out.
+// Walk yields everything below the directory called prefix in key order, of directories at
+// least those that have a marker. It takes one listing, unless the account has a
+// hierarchical namespace, which lists in another order, or names have characters beyond the
+// first 65,536, which may be listed in another order: then there is one for each directory,
+// which is held in memory. Azure cannot begin a listing at a key: what comes before
+// "after" is listed and left out.
 func (b *Backend) Walk(ctx context.Context, dir, after string, yield func([]backends.Entry) error) error {
 	err := askable(dir)
 	switch {
+	case err == nil:
+		err = b.walk(ctx, prefix(dir), after, b.hierarchical(ctx), yield)
 	case errors.Is(err, iofs.ErrNotExist):
 		err = nil // there is nothing below
-	case err != nil:
-	case b.hierarchical(ctx):
-		err = b.walkTree(ctx, dir, after, yield)
-	default:
-		err = b.walkFlat(ctx, dir, after, yield)
 	}
 	return listError("walk", dir, err)
+}
+
+// walk is Walk for all that begins with a prefix, which is empty or ends in a slash.
+func (b *Backend) walk(ctx context.Context, below, after string, hierarchical bool, yield func([]backends.Entry) error) error {
+	if !hierarchical {
+		var err error
+		if after, err = b.walkFlat(ctx, below, after, yield); !errors.Is(err, errOrder) {
+			return err
+		}
+	}
+	return b.walkLevel(ctx, below, after, hierarchical, yield)
+}
+
+// errOrder ends a flat listing where the order of the server may not be that of keys.
+var errOrder = errors.New("listed in another order than that of keys")
+
+// high tells whether a name has characters that UTF-16 sorts before some that come first
+// in UTF-8.
+func high(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return r > 0xFFFF })
 }
 
 // keyOf is the key of an entry with its whole name.
@@ -39,41 +58,50 @@ func keyOf(e *backends.Entry) string {
 	return e.Name
 }
 
-// walkFlat asks for one listing of everything. The marker of a directory is listed before
-// its key has its turn, because its name has no slash; so it is kept until then.
-func (b *Backend) walkFlat(ctx context.Context, dir, after string, yield func([]backends.Entry) error) error {
-	var (
-		early dirHeap
-		last  string // name listed
-		told  string // key of a directory yielded
-	)
-	err := b.pages(ctx, request{prefix: prefix(dir), flat: true}, func(p page) error {
+// walkFlat asks for one listing of everything, and returns the key up to which all was
+// yielded. The marker of a directory is listed before its key has its turn, because its
+// name has no slash; so it is kept until then.
+func (b *Backend) walkFlat(ctx context.Context, below, after string, yield func([]backends.Entry) error) (done string, err error) {
+	var early dirHeap
+	last := ""
+	done = after
+	send := func(entries []backends.Entry) error {
+		if len(entries) > 0 {
+			done = keyOf(&entries[len(entries)-1])
+		}
+		return yieldSome(entries, yield)
+	}
+	err = b.pages(ctx, request{prefix: below, flat: true}, func(p page) error {
 		entries := make([]backends.Entry, 0, len(p.items))
 		for _, item := range p.items {
 			name := *item.Name
-			if name < last {
+			switch {
+			case high(name[len(below):]):
+				if err := send(entries); err != nil {
+					return err
+				}
+				return errOrder
+			case name < last:
 				return &protocolError{"it lists names in no order"}
 			}
 			last = name
-			entries = early.until(entries, name, after, &told)
+			entries = early.until(entries, name, after)
 			e, marker := listed(name, item)
 			switch {
 			case !marker:
 				if name > after {
 					entries = append(entries, e)
 				}
-			case e.Name != dir && e.Name != "":
+			case e.Name+"/" != below && e.Name != "":
 				heap.Push(&early, e.Name)
 			}
 		}
-		// The last name again, to let go of the marker with a slash that it may be.
-		entries = early.until(entries, last+"\x00", after, &told)
-		return yieldSome(entries, yield)
+		return send(entries)
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = send(early.until(nil, "", after))
 	}
-	return yieldSome(early.until(nil, "", after, &told), yield)
+	return done, err
 }
 
 // dirHeap holds names of directories; the one with the least key is on top.
@@ -91,21 +119,24 @@ func (h *dirHeap) Pop() any {
 
 // until appends the directories whose keys come before key ("" is the end of all) and
 // after another, each once.
-func (h *dirHeap) until(entries []backends.Entry, key, after string, told *string) []backends.Entry {
+func (h *dirHeap) until(entries []backends.Entry, key, after string) []backends.Entry {
 	for len(*h) > 0 && (key == "" || (*h)[0]+"/" < key) {
 		name := heap.Pop(h).(string)
-		if k := name + "/"; k > after && k != *told {
-			*told = k
+		for len(*h) > 0 && (*h)[0] == name { // it has both kinds of markers
+			heap.Pop(h)
+		}
+		if name+"/" > after {
 			entries = append(entries, backends.Entry{Name: name, Kind: backends.Dir})
 		}
 	}
 	return entries
 }
 
-// walkTree asks for each directory by itself.
-func (b *Backend) walkTree(ctx context.Context, dir, after string, yield func([]backends.Entry) error) error {
+// walkLevel asks for the entries of one directory, and then walks each directory among
+// them.
+func (b *Backend) walkLevel(ctx context.Context, below, after string, hierarchical bool, yield func([]backends.Entry) error) error {
 	var entries []backends.Entry
-	_, err := b.children(ctx, prefix(dir), 0, func(page []backends.Entry) error {
+	_, err := b.children(ctx, below, 0, func(page []backends.Entry) error {
 		entries = append(entries, page...)
 		return nil
 	})
@@ -117,7 +148,7 @@ func (b *Backend) walkTree(ctx context.Context, dir, after string, yield func([]
 	for i := range entries {
 		e := &entries[i]
 		key := keyOf(e)
-		if key > after {
+		if key > after && (e.Name != "" || e.Kind != backends.Dir) {
 			ready = append(ready, *e)
 		}
 		if e.Kind != backends.Dir || key <= after && !strings.HasPrefix(after, key) {
@@ -127,7 +158,7 @@ func (b *Backend) walkTree(ctx context.Context, dir, after string, yield func([]
 			return err
 		}
 		ready = nil
-		if err := b.walkTree(ctx, e.Name, after, yield); err != nil {
+		if err := b.walk(ctx, key, after, hierarchical, yield); err != nil {
 			return err
 		}
 	}

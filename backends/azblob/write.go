@@ -14,7 +14,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 )
 
 // maxPut is the most that one PUT may move.
@@ -172,18 +171,4 @@ func (b *Backend) setMeta(ctx context.Context, w writing, from *backends.Entry, 
 		e.ModTime = out.LastModified.Truncate(time.Second)
 	}
 	return e, nil
-}
-
-// setType gives a blob another content type and leaves its other headers as they are.
-func (b *Backend) setType(ctx context.Context, name, version, kind string, was *blob.GetPropertiesResponse) (tag string, err error) {
-	h := blob.ParseHTTPHeaders(*was)
-	h.BlobContentType = &kind
-	err = b.meta(ctx, "META", func(ctx context.Context, c *container.Client) error {
-		out, err := c.NewBlobClient(name).SetHTTPHeaders(ctx, h, &blob.SetHTTPHeadersOptions{AccessConditions: condition(backends.Cond{Version: version})})
-		if err == nil {
-			tag = string(deref(out.ETag))
-		}
-		return err
-	})
-	return tag, err
 }
