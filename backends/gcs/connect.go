@@ -2,6 +2,7 @@ package gcs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -83,6 +84,7 @@ func (b *Backend) try(call *rest.Call, ask func(context.Context, *sdk.Service) e
 	renewed := false
 	for failed := 0; ; {
 		err := ask(ctx, api)
+		readBody(err)
 		switch {
 		case err == nil:
 			b.signedIn(true)
@@ -127,6 +129,25 @@ func passing(err error) bool {
 		return slices.Contains([]string{"rateLimitExceeded", "userRateLimitExceeded"}, reasonOf(err))
 	}
 	return errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// readBody reads the body of a refusal, which the SDK does not where bytes were asked for.
+func readBody(err error) {
+	var answer *googleapi.Error
+	if !errors.As(err, &answer) || answer.Message != "" || len(answer.Errors) > 0 {
+		return
+	}
+	var told struct {
+		Error struct {
+			Message string
+			Errors  []googleapi.ErrorItem
+		}
+	}
+	if json.Unmarshal([]byte(answer.Body), &told) != nil {
+		answer.Message = answer.Body // it is plain text
+		return
+	}
+	answer.Message, answer.Errors = told.Error.Message, told.Error.Errors
 }
 
 // statusOf returns the HTTP status of an answer, or 0 if there was none.

@@ -31,7 +31,11 @@ type lab struct {
 // newLab starts a server, a proxy and a backend. change may be nil.
 func newLab(t testing.TB, change func(*Config)) *lab {
 	t.Helper()
-	server := testserver.FakeGCS(t, bucket)
+	return labOn(t, testserver.FakeGCS(t, bucket), change)
+}
+
+func labOn(t testing.TB, server *testserver.GCS, change func(*Config)) *lab {
+	t.Helper()
 	faults, err := netproxy.NewFaults(server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -155,17 +159,26 @@ func put(t testing.TB, b *Backend, name, text string) backends.Entry {
 	return e
 }
 
+// secretToken is what no text may tell.
+const secretToken = "ya29.secret-of-the-tests"
+
 // await waits until the volume is online or not.
 func await(t testing.TB, b *Backend, online bool) {
+	t.Helper()
+	until(t, "the state changes", func() bool { return b.Health().Online == online })
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	late := time.After(time.Minute)
-	for b.Health().Online != online {
+	for !holds() {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("waited in vain until it is online: %v", online)
+			t.Fatalf("waited in vain until %s", what)
 		}
 	}
 }
