@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sd/backends"
 )
 
 // serviceCase is done in a new folder: dir is where the mount shows it, name what it is called
@@ -301,28 +303,34 @@ var serviceCases = []serviceCase{
 	{name: "name: not UTF-8", do: oddName("a\xffb")},
 }
 
-// oddName makes, lists, reads, renames and removes a file and a folder of one name.
+// oddName makes, lists, reads, renames and removes a file and a folder of one name. What fails
+// leaves nothing behind.
 func oddName(odd string) func(*testing.T, *site, string, string) error {
-	return func(t *testing.T, x *site, dir, name string) error {
-		if err := os.WriteFile(filepath.Join(dir, odd), []byte("odd"), 0o644); err != nil {
-			return err
+	return func(t *testing.T, x *site, dir, name string) (err error) {
+		path := filepath.Join(dir, odd)
+		if err := os.WriteFile(path, []byte("odd"), 0o644); err != nil {
+			return errors.Join(err, os.Remove(path))
 		}
 		must(t, x.m.Refresh(string(x.Service)+"/"+x.Identifier))
-		if got := names(t, dir); len(got) != 1 || got[0] != odd {
-			return fmt.Errorf("the folder lists %q, want %q: %w", got, odd, unix.ENOENT)
+		list, err := os.ReadDir(dir)
+		if err == nil && (len(list) != 1 || list[0].Name() != odd) {
+			err = fmt.Errorf("the folder lists %v, want %q: %w", list, odd, unix.ENOENT)
 		}
-		if got := read(t, filepath.Join(dir, odd)); got != "odd" {
+		if err != nil {
+			return errors.Join(err, x.direct.(backends.Remover).Remove(t.Context(), name+"/"+odd, backends.Cond{}))
+		}
+		if got := read(t, path); got != "odd" {
 			t.Errorf("it reads as %q", got)
 		}
-		must(t, os.Rename(filepath.Join(dir, odd), dir+"/plain"))
+		must(t, os.Rename(path, dir+"/plain"))
 		x.wantStored(t, name+"/plain", "odd")
-		must(t, os.Mkdir(filepath.Join(dir, odd), 0o755))
-		must(t, os.Rename(dir+"/plain", filepath.Join(dir, odd, "in it")))
+		must(t, os.Mkdir(path, 0o755))
+		must(t, os.Rename(dir+"/plain", filepath.Join(path, "in it")))
 		must(t, x.m.Refresh(string(x.Service)+"/"+x.Identifier))
-		if got := read(t, filepath.Join(dir, odd, "in it")); got != "odd" {
+		if got := read(t, filepath.Join(path, "in it")); got != "odd" {
 			t.Errorf("below a folder of that name it reads as %q", got)
 		}
-		return os.RemoveAll(filepath.Join(dir, odd))
+		return os.RemoveAll(path)
 	}
 }
 

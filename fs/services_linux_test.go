@@ -62,7 +62,7 @@ func (x *site) remount(t *testing.T) {
 // drain waits until all that was acknowledged is at the service.
 func (x *site) drain(t *testing.T) {
 	t.Helper()
-	if err := x.m.Drain(time.Minute); err != nil {
+	if err := x.m.Drain(20 * time.Second); err != nil {
 		t.Error(err)
 	}
 }

@@ -52,6 +52,8 @@ var openers = map[sdpath.Service]func(Volume, Limits) (backends.Backend, error){
 	sdpath.Wasabi: openS3,
 	sdpath.Spaces: openS3,
 	sdpath.B2:     openS3,
+	sdpath.GCS:    openGCS,
+	sdpath.AzBlob: openAzBlob,
 }
 
 // A Service is one row of the table: a service, or one kind of remote of a service that has many.
@@ -120,4 +122,6 @@ var table = []Service{
 	{"wasabi", sdpath.Wasabi, versitygwCannot, 0, startS3(sdpath.Wasabi)},
 	{"spaces", sdpath.Spaces, versitygwCannot, 0, startS3(sdpath.Spaces)},
 	{"b2", sdpath.B2, versitygwCannot, 0, startS3(sdpath.B2)},
+	{"gcs", sdpath.GCS, gcsCannot, 0, startGCS},
+	{"azblob", sdpath.AzBlob, azblobCannot, 0, startAzBlob},
 }
