@@ -2,6 +2,22 @@ package cache
 
 import "sd/backends"
 
+// Known gives what a directory was last known to have under a label, however long ago that
+// was. It asks nobody.
+func (m *Names) Known(dir DirKey, label string) (backends.Entry, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.best(m.key(dir))
+	if l == nil {
+		return backends.Entry{}, false
+	}
+	r := l.find(label)
+	if r == nil || r.gone {
+		return backends.Entry{}, false
+	}
+	return l.entry(r), true
+}
+
 // Place tells where a name stands in the listing of a directory: an index for Entry,
 // which holds as long as that listing does. It asks nobody.
 func (m *Names) Place(dir DirKey, label string) (index int, ok bool) {

@@ -186,7 +186,7 @@ func (s *store) folderNode(dir string) *fusefs.Inode {
 		return node
 	}
 	for _, seg := range sdpath.SplitKey(dir) {
-		if node = node.GetChild(sdpath.Escape(seg)); node == nil {
+		if node = s.childOf(node, sdpath.Escape(seg)); node == nil {
 			return nil
 		}
 	}

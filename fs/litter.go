@@ -48,8 +48,11 @@ func (t *tree) litterDir(volume, dir string) string {
 }
 
 func (n *objectNode) litterPath(dir, name string) string {
-	return filepath.Join(n.store.tree.litterDir(n.store.key, dir), name)
+	return filepath.Join(n.store.litterDir(dir), name)
 }
+
+// litterDir is where the overlay has what belongs into a folder of s.
+func (s *store) litterDir(dir string) string { return s.tree.litterDir(s.key, s.folding.of(dir)) }
 
 // lookupLitter finds a name in the overlay.
 func (n *objectNode) lookupLitter(ctx context.Context, dir, name string, out *fuse.EntryOut) (*fusefs.Inode, bool) {
@@ -86,7 +89,7 @@ func (n *objectNode) litterNames(dir string, show func(name string) bool) []stri
 	if n.store.tree.overlay == "" {
 		return names
 	}
-	entries, _ := os.ReadDir(n.store.tree.litterDir(n.store.key, dir))
+	entries, _ := os.ReadDir(n.store.litterDir(dir))
 	for _, e := range entries {
 		if e.Type().IsRegular() && isLitter(e.Name()) && show(e.Name()) {
 			names = append(names, e.Name())
@@ -157,18 +160,18 @@ func (n *objectNode) renameLitter(dir, name, newDir, newName string, noReplace b
 }
 
 // dropLitter removes what the overlay has in and below a folder that is removed.
-func (t *tree) dropLitter(volume, dir string) {
-	if t.overlay != "" {
-		_ = os.RemoveAll(t.litterDir(volume, dir))
+func (s *store) dropLitter(dir string) {
+	if s.tree.overlay != "" {
+		_ = os.RemoveAll(s.litterDir(dir))
 	}
 }
 
 // moveLitter follows a renamed folder.
-func (t *tree) moveLitter(volume, from, to string) {
-	if t.overlay == "" {
+func (s *store) moveLitter(from, to string) {
+	old, dir := s.litterDir(from), s.litterDir(to)
+	if s.tree.overlay == "" || old == dir {
 		return
 	}
-	old, dir := t.litterDir(volume, from), t.litterDir(volume, to)
 	if _, err := os.Lstat(old); err != nil {
 		return
 	}

@@ -128,8 +128,10 @@ func (o *object) sameAs(e backends.Entry) {
 // objectTable finds the objects of a store by name. Those that nobody knows and that
 // hold nothing are forgotten by the garbage collector. Safe for concurrent use.
 type objectTable struct {
+	fold folding
+
 	mu     sync.Mutex
-	byName map[string]weak.Pointer[object]
+	byName map[string]weak.Pointer[object] // by folded name, as is moved
 	dirty  map[*object]struct{}            // those with something staged
 	moved  map[string]weak.Pointer[object] // those that took their number with them from that name
 	lends  map[*object]struct{}            // those of which others may show bytes
@@ -142,7 +144,7 @@ var objectGens atomic.Uint64
 func (t *objectTable) find(name string) *object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.byName[name].Value()
+	return t.byName[t.fold.of(name)].Value()
 }
 
 // put makes o the object of its name; one that had the name has none any more.
@@ -156,7 +158,7 @@ func (t *objectTable) put(o *object) {
 // putLocked is put with mu held. The caller lets go of the object it returns, which may
 // be nil, when mu is not.
 func (t *objectTable) putLocked(o *object) (old *object) {
-	name := o.name()
+	name := t.fold.of(o.name())
 	if old = t.byName[name].Value(); old == o {
 		old = nil
 	}
@@ -177,7 +179,7 @@ func (t *objectTable) remove(o *object) {
 	defer o.letGo()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if name := o.name(); t.byName[name].Value() == o {
+	if name := t.fold.of(o.name()); t.byName[name].Value() == o {
 		delete(t.byName, name)
 	}
 	o.mu.Lock()
@@ -188,18 +190,18 @@ func (t *objectTable) remove(o *object) {
 // move gives o another name; an object that had it has none any more.
 func (t *objectTable) move(o *object, dir, seg string) {
 	t.mu.Lock()
-	name := o.name()
+	name, newName := t.fold.of(o.name()), t.fold.of(join(dir, seg))
 	if t.byName[name].Value() == o {
 		delete(t.byName, name)
 	}
-	if o.ino == cloudIno(o.store.key, name) {
+	if name != newName && o.ino == cloudIno(o.store.key, name) {
 		if t.moved == nil {
 			t.moved = make(map[string]weak.Pointer[object])
 		}
 		t.moved[name] = weak.Make(o)
 		runtime.AddCleanup(o, t.unmove, name)
 	}
-	runtime.AddCleanup(o, t.forget, join(dir, seg))
+	runtime.AddCleanup(o, t.forget, newName)
 	o.mu.Lock()
 	o.dir, o.seg = dir, seg
 	o.mu.Unlock()
@@ -231,6 +233,7 @@ func (t *objectTable) below(dir string) []*object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var found []*object
+	dir = t.fold.of(dir)
 	for name, w := range t.byName {
 		if dir == "" || strings.HasPrefix(name, dir+"/") {
 			if o := w.Value(); o != nil {
@@ -263,7 +266,7 @@ func (t *objectTable) unsent(dir string) []*object {
 	defer t.mu.Unlock()
 	var found []*object
 	for o := range t.dirty {
-		if d, _, ok := o.place(); ok && d == dir && o.unsent() {
+		if d, _, ok := o.place(); ok && t.fold.same(d, dir) && o.unsent() {
 			found = append(found, o)
 		}
 	}
@@ -276,7 +279,7 @@ func (t *objectTable) unsentBelow(dir string) []*object {
 	defer t.mu.Unlock()
 	var found []*object
 	for o := range t.dirty {
-		if d, _, ok := o.place(); ok && within(d, dir) && o.unsent() {
+		if d, _, ok := o.place(); ok && t.fold.within(d, dir) && o.unsent() {
 			found = append(found, o)
 		}
 	}
@@ -291,10 +294,12 @@ func (o *object) unsent() bool {
 
 // object gives the object that a reply of the store is about.
 func (s *store) object(dir, seg string, e *backends.Entry) *object {
-	name := join(dir, seg)
 	t := &s.objects
 	t.mu.Lock()
-	if o := t.byName[name].Value(); o != nil && o.is(e) {
+	if o := t.byName[t.fold.of(join(dir, seg))].Value(); o != nil && o.is(e) {
+		if t.fold != nil {
+			o.spelled(dir, seg)
+		}
 		t.mu.Unlock()
 		o.learn(e)
 		return o
@@ -319,14 +324,24 @@ func (s *store) newObject(dir, seg string, e backends.Entry) *object {
 	name := join(dir, seg)
 	t := &s.objects
 	gen := objectGens.Add(1)
-	ino := cloudIno(s.key, name)
-	if t.moved[name].Value() != nil {
-		ino = cloudIno(s.key, fmt.Sprint(name, "\x00", gen)) // that one has the number
+	folded := t.fold.of(name)
+	ino := cloudIno(s.key, folded)
+	if t.moved[folded].Value() != nil {
+		ino = cloudIno(s.key, fmt.Sprint(folded, "\x00", gen)) // that one has the number
 	}
 	o := &object{store: s, ino: ino, gen: gen, dir: dir, seg: seg, entry: e, told: e.Version, link: e.Kind == backends.Symlink, turn: make(chan struct{}, 1)}
 	o.entry.Name, o.entry.Shown = name, ""
-	runtime.AddCleanup(o, t.forget, name)
+	runtime.AddCleanup(o, t.forget, folded)
 	return o
+}
+
+// spelled notes the case in which the store has the name of o.
+func (o *object) spelled(dir, seg string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.staged == nil {
+		o.dir, o.seg = dir, seg
+	}
 }
 
 // learn takes over what a reply about the same version knows besides.

@@ -154,8 +154,8 @@ func (c *carrier) carry(ctx context.Context, name carriedName) error {
 
 // carry gives an object at the provider the metadata that is remembered for it.
 func (s *store) carry(ctx context.Context, dir, seg string) error {
-	copier, ok := s.backend().(backends.Copier)
-	if !ok {
+	set := metaSetter(s.backend())
+	if set == nil {
 		return errors.ErrUnsupported // it is remembered here
 	}
 	name := join(dir, seg)
@@ -186,9 +186,8 @@ func (s *store) carry(ctx context.Context, dir, seg string) error {
 	if errno := o.part(ctx); errno != 0 {
 		return errno
 	}
-	stored, err := copier.Copy(ctx, name, name, backends.CopyOptions{
-		Source: e.Version, Size: e.Size, Meta: &f.Meta, Cond: backends.Cond{Version: e.Version},
-	})
+	e.Name = name
+	stored, err := set(ctx, e, f.Meta)
 	if outdated(err) {
 		o.changed()
 	}
@@ -205,6 +204,24 @@ func (s *store) carry(ctx context.Context, dir, seg string) error {
 	return nil
 }
 
+// metaSetter gives what changes what a version of a file carries in a store, nil where nothing
+// can.
+func metaSetter(b backends.Backend) func(context.Context, backends.Entry, backends.Meta) (backends.Entry, error) {
+	if setter, ok := b.(backends.MetaSetter); ok {
+		return func(ctx context.Context, e backends.Entry, m backends.Meta) (backends.Entry, error) {
+			return setter.SetMeta(ctx, e.Name, e.Version, m)
+		}
+	}
+	if copier, ok := b.(backends.Copier); ok {
+		return func(ctx context.Context, e backends.Entry, m backends.Meta) (backends.Entry, error) {
+			return copier.Copy(ctx, e.Name, e.Name, backends.CopyOptions{
+				Source: e.Version, Size: e.Size, Meta: &m, Cond: backends.Cond{Version: e.Version},
+			})
+		}
+	}
+	return nil
+}
+
 // drain carries all that is pending, and gives up when ctx ends.
 func (c *carrier) drain(ctx context.Context) error {
 	return c.drainOf(ctx, func(carriedName) bool { return true })
@@ -212,7 +229,7 @@ func (c *carrier) drain(ctx context.Context) error {
 
 // drainBelow carries what is pending in and below a folder.
 func (c *carrier) drainBelow(ctx context.Context, s *store, dir string) error {
-	return c.drainOf(ctx, func(n carriedName) bool { return n.store == s && within(n.dir, dir) })
+	return c.drainOf(ctx, func(n carriedName) bool { return n.store == s && s.folding.within(n.dir, dir) })
 }
 
 func (c *carrier) drainOf(ctx context.Context, wanted func(carriedName) bool) error {

@@ -229,7 +229,7 @@ func (t *objectTable) lenders(name string) []*object {
 	t.mu.Lock()
 	all := slices.Collect(maps.Keys(t.lends))
 	t.mu.Unlock()
-	return slices.DeleteFunc(all, func(o *object) bool { return !within(o.name(), name) || len(o.borrowers()) == 0 })
+	return slices.DeleteFunc(all, func(o *object) bool { return !t.fold.within(o.name(), name) || len(o.borrowers()) == 0 })
 }
 
 // beginMove keeps changes out of two folders, at a moment when nothing shows bytes of what

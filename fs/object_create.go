@@ -76,7 +76,7 @@ func (n *objectNode) Create(ctx context.Context, name string, flags uint32, mode
 
 // findNew is find for a name that is about to be made.
 func (n *objectNode) findNew(ctx context.Context, dir, name string) (backends.Entry, error) {
-	if n.missed.lately(name) {
+	if n.missed.lately(n.store.folding.of(name)) {
 		if _, ok := n.store.here(dir, name); !ok {
 			return backends.Entry{}, errAbsent
 		}

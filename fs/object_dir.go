@@ -62,6 +62,7 @@ func (n *objectNode) open(dir string) *cache.DirReader {
 
 func (n *objectNode) list(dir string) *cache.DirReader {
 	s := n.store
+	s.used()
 	source := cache.Source{
 		List: func(ctx context.Context, yield func([]backends.Entry) error) error {
 			s.showUnsent(dir)
@@ -78,7 +79,7 @@ func (n *objectNode) list(dir string) *cache.DirReader {
 			return s.show(context.Background(), dir, page)
 		},
 	}
-	if w, ok := s.backend().(backends.Walker); ok {
+	if w, ok := s.backend().(backends.Walker); ok && s.folding == nil {
 		source.Walk = w.Walk
 	}
 	return s.tree.names.OpenFrom(s.dirKey(dir), source)
@@ -125,7 +126,7 @@ func (s *objectDirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, sysca
 func (n *objectNode) identity(dir string, e *backends.Entry) fusefs.StableAttr {
 	name := join(dir, e.Name)
 	if e.Kind == backends.Dir {
-		if known := n.GetChild(e.Label()); known != nil && known.IsDir() {
+		if known := n.childFolder(e.Label()); known != nil {
 			return known.StableAttr()
 		}
 		return n.store.folders.identity(n.store.key, name)
@@ -137,7 +138,7 @@ func (n *objectNode) identity(dir string, e *backends.Entry) fusefs.StableAttr {
 	if e.Kind == backends.Symlink {
 		mode = syscall.S_IFLNK
 	}
-	return fusefs.StableAttr{Mode: mode, Ino: cloudIno(n.store.key, name)}
+	return fusefs.StableAttr{Mode: mode, Ino: cloudIno(n.store.key, n.store.folding.of(name))}
 }
 
 // readAgain replaces a listing of which the cache has let go, and finds the place
@@ -193,6 +194,9 @@ func (s *objectDirStream) Lookup(ctx context.Context, name string, out *fuse.Ent
 	}
 	if o := s.node.store.objects.find(join(s.dir, s.last.Name)); o != nil && o.unsent() {
 		return s.node.Lookup(ctx, name, out)
+	}
+	if s.last.Unsized {
+		return nil, syscall.EAGAIN // nobody has asked for its size yet, which may take long
 	}
 	t := s.node.store.tree
 	left := t.ttl - time.Since(s.reader.Begun())

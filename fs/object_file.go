@@ -38,6 +38,9 @@ func (n *objectNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle,
 	if writes && !n.store.writable() {
 		return nil, 0, syscall.EROFS
 	}
+	if writes && o.document() {
+		return nil, 0, syscall.EACCES
+	}
 	o.mu.Lock()
 	gone, staged, e, content := o.gone, o.staged != nil, o.entry, o.content
 	o.handles++
@@ -213,6 +216,9 @@ func (f *objectFile) Release(ctx context.Context) syscall.Errno {
 func (o *object) truncate(ctx context.Context, size int64, durable bool) syscall.Errno {
 	if !o.store.writable() {
 		return syscall.EROFS
+	}
+	if o.document() {
+		return syscall.EACCES
 	}
 	o.pin()
 	defer o.unpin()

@@ -25,8 +25,17 @@ const (
 
 // find describes the entry that is shown as name in folder dir, asking the store if
 // nothing is known. errAbsent is for what is known, or has been found, to be away in
-// a way that the kernel may remember.
+// a way that the kernel may remember. Of a document it has the size.
 func (n *objectNode) find(ctx context.Context, dir, name string) (backends.Entry, error) {
+	e, err := n.findAny(ctx, dir, name)
+	if err == nil && e.Unsized {
+		return n.store.measure(ctx, dir, e)
+	}
+	return e, err
+}
+
+// findAny is find; size and version of a document may not be known.
+func (n *objectNode) findAny(ctx context.Context, dir, name string) (backends.Entry, error) {
 	if e, err := n.known(dir, name); err != errUnknown {
 		return e, err
 	}
@@ -48,13 +57,13 @@ func (n *objectNode) find(ctx context.Context, dir, name string) (backends.Entry
 			return backends.Entry{Name: seg, Kind: backends.Dir}, nil // of files that are here alone
 		}
 		if missing(err) {
-			n.missed.note(name)
+			n.missed.note(n.store.folding.of(name))
 		}
 		return e, err
 	}
-	e.Name = seg
-	if name != seg {
-		e.Shown = name
+	e.Name, e.Shown = n.store.folding.asStored(seg, &e), ""
+	if shown := sdpath.Escape(e.Name); shown != e.Name {
+		e.Shown = shown
 	}
 	n.store.tree.names.Put(n.store.dirKey(dir), e)
 	return e, nil
@@ -114,6 +123,7 @@ func (n *objectNode) findListed(ctx context.Context, dir, name string, toEnd boo
 // stat asks the provider for a name, and adds what is remembered of it. A name that
 // is a file and a folder is the folder, as in listings.
 func (s *store) stat(ctx context.Context, name string) (backends.Entry, error) {
+	s.used()
 	stat := s.backend().Stat
 	if d, ok := s.backend().(backends.DirStater); ok {
 		stat = d.StatDir

@@ -32,6 +32,8 @@ func within(name, dir string) bool {
 
 // folderTable knows of folders what no listing tells. Safe for concurrent use.
 type folderTable struct {
+	fold folding // by what it gives go all names below
+
 	mu      sync.Mutex
 	lefts   uint64            // how often a folder has left a name
 	gens    map[string]uint64 // and when it last left that one
@@ -46,6 +48,7 @@ const maxMarkers = 10_000
 func (t *folderTable) identity(volume, name string) fusefs.StableAttr {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	name = t.fold.of(name)
 	number := name
 	if n := t.gens[name]; n > 0 {
 		number = fmt.Sprint(name, "\x00", n)
@@ -69,13 +72,14 @@ func (t *folderTable) left(name string) {
 		clear(t.gens)
 	}
 	t.lefts++
-	t.gens[name] = t.lefts
+	t.gens[t.fold.of(name)] = t.lefts
 }
 
 // mark notes whether a folder has a marker.
 func (t *folderTable) mark(name string, has bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	name = t.fold.of(name)
 	switch {
 	case !has:
 		delete(t.markers, name)
@@ -89,7 +93,7 @@ func (t *folderTable) mark(name string, has bool) {
 func (t *folderTable) marked(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.markers[name]
+	return t.markers[t.fold.of(name)]
 }
 
 // unmark forgets the markers of a folder and all below.
@@ -97,7 +101,7 @@ func (t *folderTable) unmark(dir string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name := range t.markers {
-		if within(name, dir) {
+		if t.fold.within(name, dir) {
 			delete(t.markers, name)
 		}
 	}
@@ -105,6 +109,8 @@ func (t *folderTable) unmark(dir string) {
 
 // moves keeps changes out of folders that are being renamed. Safe for concurrent use.
 type moves struct {
+	fold folding // by what it gives go all names below
+
 	mu      sync.Mutex
 	moving  []string
 	changes map[string]int // changes under way, by name
@@ -115,6 +121,7 @@ type moves struct {
 func (m *moves) enter(ctx context.Context, name string) syscall.Errno {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	name = m.fold.of(name)
 	for slices.ContainsFunc(m.moving, func(dir string) bool { return within(name, dir) }) {
 		if !m.wait(ctx) {
 			return syscall.EINTR
@@ -130,6 +137,7 @@ func (m *moves) enter(ctx context.Context, name string) syscall.Errno {
 func (m *moves) leave(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	name = m.fold.of(name)
 	if m.changes[name]--; m.changes[name] == 0 {
 		delete(m.changes, name)
 	}
@@ -140,6 +148,7 @@ func (m *moves) leave(name string) {
 func (m *moves) begin(ctx context.Context, dirs ...string) syscall.Errno {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	dirs = m.folded(dirs)
 	clash := func() bool {
 		for _, dir := range dirs {
 			for other := range m.changes {
@@ -167,12 +176,23 @@ func (m *moves) begin(ctx context.Context, dirs ...string) syscall.Errno {
 func (m *moves) end(dirs ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, dir := range dirs {
+	for _, dir := range m.folded(dirs) {
 		if i := slices.Index(m.moving, dir); i >= 0 {
 			m.moving = slices.Delete(m.moving, i, i+1)
 		}
 	}
 	m.tell()
+}
+
+// folded gives what dirs go by, each once.
+func (m *moves) folded(dirs []string) []string {
+	folded := make([]string, 0, len(dirs))
+	for _, dir := range dirs {
+		if dir = m.fold.of(dir); !slices.Contains(folded, dir) {
+			folded = append(folded, dir)
+		}
+	}
+	return folded
 }
 
 // wait waits for a change or a rename to end. m.mu is held, but not meanwhile.

@@ -18,8 +18,9 @@ import (
 type objectNode struct {
 	fusefs.Inode
 	store *store
-	obj   *object // nil for a folder
-	long  string  // a folder's own segment, if that is too long to be shown
+	obj   *object                // nil for a folder
+	seg   atomic.Pointer[string] // a folder's own, where that under which it hangs does not tell it; else nil
+	cases cases                  // folder
 
 	listed atomic.Int64 // folder: when the listing that was last read began (Unix, ns)
 	looked atomic.Bool  // folder: somebody has looked up a name in it
@@ -42,13 +43,9 @@ func (n *objectNode) name() (string, bool) {
 		if parent == nil {
 			return "", false
 		}
-		seg, _, err := sdpath.Unescape(shown)
-		if err != nil {
-			d, ok := i.Operations().(*objectNode)
-			if !ok || d.long == "" {
-				return "", false
-			}
-			seg = d.long
+		seg, ok := n.store.segmentOf(i, shown)
+		if !ok {
+			return "", false
 		}
 		segments, i = append(segments, seg), parent
 	}
@@ -57,6 +54,21 @@ func (n *objectNode) name() (string, bool) {
 		name = join(name, seg)
 	}
 	return name, true
+}
+
+// segmentOf gives the own segment of a folder that hangs under a label: that of the store,
+// where names fold or are too long to be shown.
+func (s *store) segmentOf(node *fusefs.Inode, shown string) (string, bool) {
+	seg, _, err := sdpath.Unescape(shown)
+	if s.folding == nil && err == nil {
+		return seg, true
+	}
+	if n, ok := node.Operations().(*objectNode); ok {
+		if own := n.seg.Load(); own != nil {
+			return *own, true
+		}
+	}
+	return seg, err == nil
 }
 
 // kernelTTL is the part of the metadata's lifetime that the kernel gets; what Names
@@ -74,19 +86,26 @@ func (n *objectNode) child(ctx context.Context, dir string, e *backends.Entry, t
 		return n.objectChild(ctx, n.store.object(dir, e.Name, e), out)
 	}
 	c := &objectNode{store: n.store}
-	if e.Shown != "" {
+	seg := e.Name
+	if n.store.folding != nil {
+		c.seg.Store(&seg)
+	} else if e.Shown != "" {
 		if _, _, err := sdpath.Unescape(e.Shown); err != nil {
-			c.long = e.Name
+			c.seg.Store(&seg)
 		}
 	}
 	id := n.store.folders.identity(n.store.key, join(dir, e.Name))
 	// The kernel takes the attributes for those of the node that it has. A folder that
 	// was renamed to here has kept its identity.
-	if known := n.GetChild(e.Label()); known != nil {
-		if o, ok := known.Operations().(*objectNode); ok && o.obj == nil {
-			c.listed.Store(o.listed.Load())
-			id = known.StableAttr()
+	if known := n.childFolder(e.Label()); known != nil {
+		c.listed.Store(known.listed.Load())
+		id = known.StableAttr()
+		if n.store.folding != nil {
+			known.seg.Store(&seg) // somebody may have given it another case
 		}
+	}
+	if fold := n.store.folding; fold != nil {
+		n.cases.note(fold(e.Label()), e.Label())
 	}
 	c.fillDirAttr(&out.Attr, e.Meta)
 	return n.NewInode(ctx, c, id)
@@ -122,14 +141,26 @@ func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut
 		}
 	}
 	e, err := n.find(ctx, dir, name)
+	fold := n.store.folding
 	if err == errAbsent {
-		out.SetEntryTimeout(n.store.tree.kernelTTL())
+		if fold == nil { // else it would be absent when it was made in another case
+			out.SetEntryTimeout(n.store.tree.kernelTTL())
+		}
 		return nil, syscall.ENOENT
 	}
 	if err != nil {
 		return nil, n.store.fail("lookup", join(dir, name), err)
 	}
-	return n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out), 0
+	if fold == nil || name == e.Label() {
+		return n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out), 0
+	}
+	if renamesCase(ctx, fold, name, e.Label()) {
+		return nil, syscall.ENOENT
+	}
+	n.cases.note(fold(name), name)
+	ch := n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out)
+	out.SetEntryTimeout(0) // a change by the other name must be seen by this one
+	return ch, 0
 }
 
 // childNode gives the node that hangs as name below n, or nil.

@@ -47,6 +47,7 @@ func (n *objectNode) Unlink(ctx context.Context, name string) syscall.Errno {
 	if errno := n.store.remove(ctx, n.store.object(dir, e.Name, &e)); errno != 0 {
 		return errno
 	}
+	n.leftName(e.Label(), name)
 	n.store.keepFolder(ctx, dir)
 	return 0
 }
@@ -193,6 +194,7 @@ func (n *objectNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 		return s.fail("rmdir", key, err)
 	}
 	s.dropFolder(dir, seg, name)
+	n.leftName(sdpath.Escape(seg), name)
 	s.tree.changes.Removed(s.key, key)
 	s.keepFolder(ctx, dir)
 	return 0
@@ -207,16 +209,16 @@ func (s *store) dropFolder(dir, seg, shown string) {
 	s.tree.names.Remove(s.dirKey(dir), shown)
 	s.tree.facts.DropFact(s.key, dir, seg)
 	s.tree.facts.DropFacts(s.key, key)
-	s.tree.dropLitter(s.key, key)
+	s.dropLitter(key)
 	s.touch(dir)
 }
 
 // segment gives the own segment of a folder that hangs below n.
 func (n *objectNode) segment(shown string) (string, syscall.Errno) {
 	seg, twin, err := sdpath.Unescape(shown)
-	if errors.Is(err, sdpath.ErrLong) && !twin {
-		if c := n.childNode(shown); c != nil && c.long != "" {
-			return c.long, 0
+	if (n.store.folding != nil || errors.Is(err, sdpath.ErrLong)) && !twin {
+		if c := n.childFolder(shown); c != nil && c.seg.Load() != nil {
+			return *c.seg.Load(), 0
 		}
 	}
 	if err != nil || twin {

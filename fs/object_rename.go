@@ -67,6 +67,11 @@ func (n *objectNode) Rename(ctx context.Context, oldName string, newParent fusef
 	if errno != 0 {
 		return errno
 	}
+	n.leftName(e.Label(), oldName)
+	p.leftName(sdpath.Escape(m.newSeg), newName)
+	if fold := n.store.folding; fold != nil {
+		p.cases.note(fold(newName), newName)
+	}
 	n.store.keepFolder(ctx, dir)
 	return 0
 }
@@ -83,9 +88,18 @@ type move struct {
 func (m *move) oldKey() string { return join(m.dir, m.seg) }
 func (m *move) newKey() string { return join(m.newDir, m.newSeg) }
 
+// ofCase tells whether the names differ in their case alone: then what has the new name is
+// what is renamed.
+func (m *move) ofCase() bool {
+	return m.oldKey() != m.newKey() && m.from.store.folding.same(m.oldKey(), m.newKey())
+}
+
 // target describes what has the new name now; its Version is "" where the provider
 // has nothing of that name.
 func (m *move) target(ctx context.Context) (e backends.Entry, exists bool, errno syscall.Errno) {
+	if m.ofCase() {
+		return backends.Entry{}, false, 0
+	}
 	e, err := m.to.find(ctx, m.newDir, m.newShown)
 	switch {
 	case err == errAbsent || errors.Is(err, iofs.ErrNotExist):
@@ -226,6 +240,7 @@ func (m *move) replace(ctx context.Context, o, replaced *object, version string)
 	case e.Meta != nil && (whole || stored.Meta == nil):
 		stored.Meta = e.Meta
 	}
+	m.newSeg = s.folding.asStored(m.newSeg, &stored)
 	o.mu.Lock()
 	if o.staged != nil {
 		o.staged.Moved(stored)
@@ -282,7 +297,7 @@ func (m *move) settle(o, replaced *object) {
 // folder renames a folder with all below it.
 func (m *move) folder(ctx context.Context) syscall.Errno {
 	s, from, to := m.from.store, m.oldKey(), m.newKey()
-	if within(to, from) {
+	if !m.ofCase() && s.folding.within(to, from) {
 		return syscall.EINVAL
 	}
 	e, exists, errno := m.target(ctx)
@@ -299,8 +314,10 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 		return errno
 	}
 	defer s.moving.end(from, to)
-	if errno := s.emptyFolder(ctx, to); errno != 0 {
-		return errno
+	if !m.ofCase() {
+		if errno := s.emptyFolder(ctx, to); errno != 0 {
+			return errno
+		}
 	}
 	if errno := s.sendBelow(ctx, from); errno != 0 {
 		return errno
@@ -315,6 +332,9 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 		return s.fail("rename", from, err)
 	}
 	s.moved(ctx, from, to)
+	if c := m.from.childFolder(m.shown); c != nil && s.folding != nil {
+		c.seg.Store(&m.newSeg)
+	}
 	s.tree.facts.MoveFact(s.key, m.dir, m.seg, m.newDir, m.newSeg)
 	s.tree.names.Remove(s.dirKey(m.dir), m.shown)
 	entry := backends.Entry{Name: m.newSeg, Kind: backends.Dir}
@@ -366,7 +386,7 @@ func (s *store) moved(ctx context.Context, from, to string) {
 		if !ok {
 			continue
 		}
-		newDir := to + dir[len(from):]
+		newDir := to + below(dir, from)
 		s.objects.move(o, newDir, seg)
 		o.mu.Lock()
 		staged, open := o.staged, o.handles > 0
@@ -391,7 +411,7 @@ func (s *store) moved(ctx context.Context, from, to string) {
 		o.mu.Unlock()
 	}
 	s.tree.facts.MoveFacts(s.key, from, to)
-	s.tree.moveLitter(s.key, from, to)
+	s.moveLitter(from, to)
 	s.folders.left(from)
 	s.folders.unmark(from)
 	s.folders.unmark(to)

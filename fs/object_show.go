@@ -159,7 +159,7 @@ func (s *store) addFacts(ctx context.Context, dir, from, to string, page []backe
 	for i := range page {
 		e := &page[i]
 		if found != nil {
-			if f, ok := found[e.Name+"\x00"+e.Version]; ok {
+			if f, ok := found[e.Name+"\x00"+e.Version]; ok && !e.Unsized {
 				e.Meta = &f.Meta
 			}
 		}

@@ -68,7 +68,7 @@ func (s *store) refresh(path string) error {
 
 	node := s.root.EmbeddedInode()
 	for name := range strings.SplitSeq(path, "/") {
-		if child := node.GetChild(name); name != "" && child != nil {
+		if child := s.childOf(node, name); name != "" && child != nil {
 			node = child
 		} else if name != "" {
 			break // the kernel does not know it; it may remember that there is nothing

@@ -39,7 +39,7 @@ func (s *store) settle(ctx context.Context, name string) error {
 	if errno := s.partBelow(ctx, name); errno != 0 {
 		err = errors.Join(err, fmt.Errorf("%s%s: what is being copied from there is not at its provider yet: %w", s.uri, name, errno))
 	}
-	pending := func(n carriedName) bool { return n.store == s && within(join(n.dir, n.seg), name) }
+	pending := func(n carriedName) bool { return n.store == s && s.folding.within(join(n.dir, n.seg), name) }
 	return errors.Join(err, s.tree.carrier.drainOf(ctx, pending))
 }
 
@@ -67,7 +67,7 @@ func (t *objectTable) unsentAt(name string) []*object {
 	defer t.mu.Unlock()
 	var found []*object
 	for o := range t.dirty {
-		if dir, seg, ok := o.place(); ok && within(join(dir, seg), name) && o.unsent() {
+		if dir, seg, ok := o.place(); ok && t.fold.within(join(dir, seg), name) && o.unsent() {
 			found = append(found, o)
 		}
 	}

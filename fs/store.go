@@ -24,6 +24,8 @@ type store struct {
 	key     string                           // the volume's fingerprint
 	uri     string                           // "s3://bucket/"
 	root    *objectNode
+	folding folding // of its names; nil where case matters
+	use     use
 	objects objectTable
 	folders folderTable
 	moving  moves
@@ -47,6 +49,7 @@ func (t *volumeTable) get(tree *tree, v *resolver.Volume) *store {
 		root := sdpath.Cloud{Service: v.Service, Identifier: v.Identifier}
 		s = &store{tree: tree, key: v.Fingerprint, uri: strings.TrimSuffix(root.String(), "/") + "/"}
 		s.present.Store(&v.Backend)
+		s.fold(foldingOf(v.Backend))
 		s.root = &objectNode{store: s}
 		if t.stores == nil {
 			t.stores = make(map[string]*store)
@@ -58,6 +61,15 @@ func (t *volumeTable) get(tree *tree, v *resolver.Volume) *store {
 		s.present.Store(&v.Backend)
 	}
 	return s
+}
+
+// fold has names go by fold. It is called before anybody knows of s.
+func (s *store) fold(fold folding) {
+	if fold == nil {
+		return
+	}
+	s.folding, s.objects.fold, s.folders.fold, s.moving.fold = fold, fold, fold, fold
+	s.tree.names.Fold(s.key, fold)
 }
 
 // known gives the store of a volume that has been looked into, or nil.

@@ -88,15 +88,38 @@ func (j *Journal) file(ctx context.Context, v verbs, t *task, o backends.CopyOpt
 	return e, fail(from, &UnfinishedError{err})
 }
 
-// renamed is File where the store can rename.
+// renamed is File where the store can rename. No condition is about the old name, so it is
+// looked at first: what somebody else has put there is not moved.
 func renamed(ctx context.Context, b backends.Backend, r backends.Renamer, from backends.Entry, to string, o Options) (backends.Entry, error) {
+	if from.Version != "" {
+		switch now, err := b.Stat(ctx, from.Name); {
+		case err != nil:
+			return backends.Entry{}, err
+		case now.Version != from.Version:
+			return backends.Entry{}, fail(from.Name, backends.ErrChanged)
+		}
+	}
 	if err := r.Rename(ctx, from.Name, to, o.Cond); err != nil {
 		return backends.Entry{}, err
 	}
-	if c, ok := b.(backends.Copier); ok && o.Meta != nil {
-		return c.Copy(ctx, to, to, backends.CopyOptions{Meta: o.Meta})
+	if o.Meta != nil {
+		e, err := setMeta(ctx, b, to, *o.Meta)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return e, err
+		}
 	}
 	return b.Stat(ctx, to)
+}
+
+// setMeta has a file carry m, where the store can do that without its bytes.
+func setMeta(ctx context.Context, b backends.Backend, name string, m backends.Meta) (backends.Entry, error) {
+	switch b := b.(type) {
+	case backends.MetaSetter:
+		return b.SetMeta(ctx, name, "", m)
+	case backends.Copier:
+		return b.Copy(ctx, name, name, backends.CopyOptions{Meta: &m})
+	}
+	return backends.Entry{}, fail(name, errors.ErrUnsupported)
 }
 
 // resumeFile goes on with the rename of a file. Where it is not known whether the copy

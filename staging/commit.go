@@ -232,11 +232,8 @@ func (c *commit) run() {
 // upload makes the object of what was frozen.
 func (c *commit) upload() (backends.Entry, error) {
 	f, b := c.file, c.backend
-	if copier, ok := b.(backends.Copier); ok && c.metaOnly && !c.beside {
-		e, err := copier.Copy(c.ctx, c.name, c.entry.Name, backends.CopyOptions{
-			Source: c.entry.Version, Size: c.entry.Size, Meta: &c.meta, Cond: c.cond,
-		})
-		if !errors.Is(err, errors.ErrUnsupported) {
+	if c.metaOnly && !c.beside {
+		if e, err := c.setMeta(b); !errors.Is(err, errors.ErrUnsupported) {
 			return c.named(e), err
 		}
 	}
@@ -250,6 +247,40 @@ func (c *commit) upload() (backends.Entry, error) {
 		return c.put(b)
 	}
 	return c.multipart(uploader)
+}
+
+// setMeta has the object carry other metadata, without its bytes. A store that can neither
+// change nor copy what a file carries keeps none of it: then it is as it was, and who asked
+// remembers the rest.
+func (c *commit) setMeta(b backends.Backend) (backends.Entry, error) {
+	switch b := b.(type) {
+	case backends.MetaSetter:
+		if c.name != c.entry.Name {
+			return backends.Entry{}, errors.ErrUnsupported
+		}
+		e, err := b.SetMeta(c.ctx, c.name, c.entry.Version, c.meta)
+		if errors.Is(err, errors.ErrUnsupported) {
+			return c.unchanged()
+		}
+		return e, err
+	case backends.Copier:
+		return b.Copy(c.ctx, c.name, c.entry.Name, backends.CopyOptions{
+			Source: c.entry.Version, Size: c.entry.Size, Meta: &c.meta, Cond: c.cond,
+		})
+	}
+	if c.name != c.entry.Name {
+		return backends.Entry{}, errors.ErrUnsupported
+	}
+	return c.unchanged()
+}
+
+// unchanged tells what the object is, which must be what it was.
+func (c *commit) unchanged() (backends.Entry, error) {
+	e, err := c.backend.Stat(c.ctx, c.name)
+	if err == nil && e.Version != c.entry.Version {
+		err = &iofs.PathError{Op: "set metadata", Path: c.name, Err: backends.ErrChanged}
+	}
+	return e, err
 }
 
 // put makes the object by one request, with its sum.

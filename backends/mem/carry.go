@@ -7,8 +7,11 @@ import (
 	"sd/backends"
 )
 
+var _ backends.MetaSetter = (*Drive)(nil)
+
 // SetMeta replaces what a file carries, which makes a new version of it.
-func (s *Store) SetMeta(ctx context.Context, name, version string, m backends.Meta) (backends.Entry, error) {
+func (d *Drive) SetMeta(ctx context.Context, name, version string, m backends.Meta) (backends.Entry, error) {
+	s := d.store
 	if err := s.begin(ctx, "SETMETA", name); err != nil {
 		return backends.Entry{}, s.fail("set metadata", name, err)
 	}

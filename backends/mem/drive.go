@@ -13,7 +13,6 @@ type drive interface {
 	backends.Remover
 	backends.Renamer
 	backends.DirMaker
-	backends.MetaSetter
 	backends.Meter
 	backends.Watcher
 	backends.Counter

@@ -89,7 +89,6 @@ var _ interface {
 	backends.Renamer
 	backends.DirMaker
 	backends.Walker
-	backends.MetaSetter
 	backends.Meter
 	backends.Watcher
 	backends.Counter

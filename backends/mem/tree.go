@@ -64,13 +64,15 @@ func (s *Store) place(name string) (place, error) {
 // has a name keeps it, and a new one takes that of the node which it replaces.
 func (s *Store) put(p place, n *node) {
 	dir, _ := split(p.name)
-	parent := s.root
+	parent, made := s.root, ""
 	if dir != "" {
 		for segment := range strings.SplitSeq(dir, "/") {
+			made = join(made, segment)
 			child, ok := parent.children[s.fold(segment)]
 			if !ok {
 				child = &node{base: segment, children: map[string]*node{}, implied: true}
 				parent.children[s.fold(segment)] = child
+				s.emit(made, true)
 			}
 			parent = child
 		}

@@ -32,6 +32,11 @@ type Volume struct {
 	Config, Secret map[string]string
 	Proxy, CACert  string // as in services.Volume
 
+	// Memory has the volume lie in the memory of the mount's process: Objects, Drive or Folding.
+	// Its content goes with that process; see Mount.Memory. Capacity bounds it, 0 does not.
+	Memory   string
+	Capacity int64
+
 	Patience, Stall, Probing time.Duration
 	Poll                     time.Duration
 	PageSize                 int
@@ -62,6 +67,9 @@ func (v Volume) general() services.Volume {
 
 // open makes the volume's backend.
 func (v Volume) open() (backends.Backend, error) {
+	if v.Memory != "" {
+		return v.memory()
+	}
 	g := v.general()
 	if v.Service == "" { // what the library keeps of it is the endpoint alone
 		g.Config = map[string]string{"endpoint": v.Endpoint, "region": "us-east-1", "access_key_id": v.AccessKey}

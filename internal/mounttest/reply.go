@@ -55,6 +55,8 @@ func (s *served) reply(ctx context.Context, line string) error {
 			return err
 		}
 		return answer(text(s.fs.Settle(ctx, volume, name)))
+	case "behind":
+		return answer(new(behind).do(ctx, rest))
 	case "replace":
 		done := s.fs.Heed()
 		defer done()
