@@ -51,6 +51,7 @@ type Client struct {
 	transport       atomic.Pointer[http.RoundTripper]
 
 	errors, retries, stalls, in, out atomic.Int64
+	lost                             atomic.Int64 // runs that were given up and go on
 
 	mu       sync.Mutex
 	requests map[string]int64
