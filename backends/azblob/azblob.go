@@ -52,6 +52,7 @@ var _ interface {
 	backends.Remover
 	backends.Copier
 	backends.PeerCopier
+	backends.MetaSetter
 	backends.Uploader
 	backends.Prober
 	backends.DirMaker

@@ -128,8 +128,8 @@ func (b *Backend) credentialPatience() time.Duration {
 // retries are those of answers that may pass. The end is set by the patience of the
 // operation, not by the number of attempts.
 var retries = policy.RetryOptions{
-	MaxRetries:    6,
-	RetryDelay:    60 * time.Millisecond,
+	MaxRetries:    5,
+	RetryDelay:    40 * time.Millisecond,
 	MaxRetryDelay: time.Second,
 	ShouldRetry:   passing,
 }
@@ -151,8 +151,8 @@ func passing(resp *http.Response, err error) bool {
 	switch resp.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-	case http.StatusBadRequest:
-		if code := resp.Header.Get("x-ms-error-code"); code != "Md5Mismatch" {
+	case http.StatusBadRequest: // the body may have changed on the way
+		if resp.Header.Get("x-ms-error-code") != "Md5Mismatch" && !strings.Contains(messageOf(resp), "contentMD5") {
 			return false
 		}
 	default:

@@ -37,6 +37,12 @@ func (b *Backend) CopyFrom(ctx context.Context, dst string, from backends.Backen
 	return e, pathError("copy", dst, err)
 }
 
+// SetMeta changes what a blob carries, in place.
+func (b *Backend) SetMeta(ctx context.Context, name, version string, m backends.Meta) (backends.Entry, error) {
+	e, err := b.copy(work(ctx), name, b, name, backends.CopyOptions{Source: version, Meta: &m})
+	return e, pathError("set metadata", name, err)
+}
+
 // original is what is to be copied.
 type original struct {
 	backends.Entry

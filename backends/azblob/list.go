@@ -21,6 +21,8 @@ type request struct {
 	most           int32
 }
 
+var noListing = &protocolError{"a listing without blobs"}
+
 // page is what one answer lists.
 type page struct {
 	items    []*container.BlobItem
@@ -180,21 +182,25 @@ func (b *Backend) list(ctx context.Context, r request) (p page, next string, err
 		if r.flat || r.most > 0 {
 			o := &container.ListBlobsFlatOptions{Include: include, Prefix: &r.prefix, Marker: some(r.marker), MaxResults: some(most)}
 			out, err := c.NewListBlobsFlatPager(o).NextPage(ctx)
-			if err == nil && out.Segment != nil {
-				p.items = out.Segment.BlobItems
+			if err == nil && out.Segment == nil {
+				err = noListing
 			}
-			next = deref(out.NextMarker)
+			if err == nil {
+				p.items, next = out.Segment.BlobItems, deref(out.NextMarker)
+			}
 			return err
 		}
 		o := &container.ListBlobsHierarchyOptions{Include: include, Prefix: &r.prefix, Marker: some(r.marker), MaxResults: some(most)}
 		out, err := c.NewListBlobsHierarchyPager("/", o).NextPage(ctx)
-		if err == nil && out.Segment != nil {
-			p.items = out.Segment.BlobItems
+		if err == nil && out.Segment == nil {
+			err = noListing
+		}
+		if err == nil {
+			p.items, next = out.Segment.BlobItems, deref(out.NextMarker)
 			for _, below := range out.Segment.BlobPrefixes {
 				p.prefixes = append(p.prefixes, deref(below.Name))
 			}
 		}
-		next = deref(out.NextMarker)
 		return err
 	})
 	if err != nil {

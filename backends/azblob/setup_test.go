@@ -2,9 +2,15 @@ package azblob
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,6 +34,11 @@ func TestMain(m *testing.M) {
 	if azurite, err = testserver.StartAzurite(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	// Most of the tests wait for something most of the time.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(12, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
 	}
 	status := m.Run()
 	if err := azurite.Stop(); err != nil {
@@ -115,4 +126,71 @@ func (l *lab) put(t testing.TB, name, content string, m backends.Meta, c backend
 	t.Helper()
 	r := strings.NewReader(content)
 	return l.Put(t.Context(), name, r, r.Size(), m, c)
+}
+
+// hasty is for tests of what happens when a server does not answer in time.
+func hasty(c *Config) {
+	c.Patience, c.Stall, c.ProbeEvery = 3*time.Second, time.Second, 20*time.Millisecond
+}
+
+// content is n bytes that differ everywhere, up to 6 MiB.
+func content(n int) string { return contents()[:n] }
+
+var contents = sync.OnceValue(func() string {
+	const most = 6 << 20
+	text := make([]byte, 0, most+100)
+	for i := int64(0); len(text) < most; i++ {
+		text = strconv.AppendInt(text, i*7919, 36)
+		text = append(text, '\n')
+	}
+	return string(text)
+})
+
+// names lists a directory, each with a slash behind a directory.
+func names(t testing.TB, b backends.Backend, dir string) []string {
+	t.Helper()
+	list := []string{}
+	err := b.List(t.Context(), dir, func(page []backends.Entry) error {
+		for _, e := range page {
+			if e.Kind == backends.Dir {
+				e.Name += "/"
+			}
+			list = append(list, e.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("list %q: %v", dir, err)
+	}
+	return list
+}
+
+func read(ctx context.Context, b backends.Backend, name, version string, off, n int64) (string, backends.Entry, error) {
+	r, e, err := b.Get(ctx, name, version, off, n)
+	if err != nil {
+		return "", e, err
+	}
+	text, err := io.ReadAll(r)
+	return string(text), e, errors.Join(err, r.Close())
+}
+
+// await waits until the volume is online or not.
+func await(t testing.TB, b *Backend, online bool) {
+	t.Helper()
+	until(t, "the state changes", func() bool { return b.Health().Online == online })
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(time.Minute)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
 }

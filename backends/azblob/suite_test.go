@@ -14,8 +14,9 @@ const pageSize = 5
 // are those of the service.
 func TestSuite(t *testing.T) {
 	t.Parallel()
+	endpoint := middle(t, nil)
 	backendtest.Run(t, func(t *testing.T) backends.Backend {
-		return open(t, func(c *Config) { c.PageSize, c.Container = pageSize, fresh(t) })
+		return open(t, func(c *Config) { c.PageSize, c.Container, c.Endpoint = pageSize, fresh(t), endpoint })
 	}, backendtest.Options{PageSize: pageSize, CanHold: holds, FileAndDir: true, WholePart: 100_000})
 }
 
