@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"sd/internal/clouds/drive"
+	"sd/internal/clouds/dropbox"
 	"sd/internal/clouds/onedrive"
 )
 
@@ -36,6 +37,7 @@ type Clouds struct {
 
 	Drive    *drive.Service
 	OneDrive *onedrive.Service
+	Dropbox  *dropbox.Service
 
 	dir      string
 	handlers map[string]http.Handler // by host name
@@ -71,7 +73,7 @@ func Start(t testing.TB) *Clouds {
 // New starts the clouds, empty. The caller closes them.
 func New() (*Clouds, error) {
 	c := &Clouds{
-		Drive: drive.New(), OneDrive: onedrive.New(),
+		Drive: drive.New(), OneDrive: onedrive.New(), Dropbox: dropbox.New(),
 		handlers: make(map[string]http.Handler), conns: newHandover(),
 	}
 	for _, host := range drive.Hosts {
@@ -79,6 +81,9 @@ func New() (*Clouds, error) {
 	}
 	for _, host := range onedrive.Hosts {
 		c.handlers[host] = c.OneDrive
+	}
+	for _, host := range dropbox.Hosts {
+		c.handlers[host] = c.Dropbox
 	}
 	var hosts []string
 	for host := range c.handlers {
@@ -116,6 +121,7 @@ func New() (*Clouds, error) {
 func (c *Clouds) Close() error {
 	c.Drive.Close()
 	c.OneDrive.Close()
+	c.Dropbox.Close()
 	err := errors.Join(c.outer.Close(), c.inner.Close(), c.conns.Close(), os.RemoveAll(c.dir))
 	c.running.Wait()
 	return err

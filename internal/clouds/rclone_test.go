@@ -138,9 +138,17 @@ func judge(t *testing.T, f fs.Fs, tree func() map[string]string) {
 	}
 	same("moving a folder")
 
-	must(moveTime(ctx, f, "docs/copied.txt", now))
 	gone, err := f.NewObject(ctx, "docs/copied.txt")
 	must(err)
+	later := now.Add(time.Hour)
+	if err := gone.SetModTime(ctx, later); err != fs.ErrorCantSetModTimeWithoutDelete {
+		must(err)
+		again, err := f.NewObject(ctx, "docs/copied.txt")
+		must(err)
+		if !again.ModTime(ctx).Equal(later) {
+			t.Errorf("the time was set to %v, want %v", again.ModTime(ctx), later)
+		}
+	}
 	must(gone.Remove(ctx))
 	delete(want, "docs/copied.txt")
 	same("remove")
@@ -156,14 +164,6 @@ func judge(t *testing.T, f fs.Fs, tree func() map[string]string) {
 	if usage.Used == nil || *usage.Used <= int64(len(big)) {
 		t.Errorf("About says %v used, want more than %d", usage.Used, len(big))
 	}
-}
-
-func moveTime(ctx context.Context, f fs.Fs, name string, to time.Time) error {
-	o, err := f.NewObject(ctx, name)
-	if err != nil {
-		return err
-	}
-	return o.SetModTime(ctx, to)
 }
 
 // listAll reads everything below dir, as the fakes' Tree gives it.
