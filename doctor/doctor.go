@@ -9,10 +9,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	iofs "io/fs"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"sd/backends"
 )
@@ -80,6 +79,7 @@ func Run(ctx context.Context, b backends.Backend, o Options) (*Report, error) {
 		o:       o,
 		top:     strings.TrimSuffix(o.Folder, "/"),
 		report:  &Report{Rows: []Row{}},
+		made:    map[string]bool{},
 	}
 	r.scratch = join(r.top, ScratchPrefix+strings.ToLower(rand.Text()[:12]))
 	r.all(ctx)
@@ -94,19 +94,26 @@ type run struct {
 	scratch string // our own, below it
 	report  *Report
 
-	gone    bool     // the store does not answer any more
+	gone    bool     // the store does not answer, or there is nothing to look at
 	missing []string // folders above scratch that were not there, the highest first
 	sample  string   // a file of the user's that can be read
 	litter  []string // folders that an earlier run has left
-	wrote   bool
 	may     struct{ list, read, write, remove bool }
-	median  time.Duration
+	heeds   *backends.Capabilities // what the server says that it heeds; nil if nobody can tell
+	noise   noise                  // what was sent as the big file
+	bigSize int64
+
+	mu      sync.Mutex
+	made    map[string]bool // files that were written, perhaps
+	begun   []backends.Upload
+	folders []string // that were made, for stores that have them
 }
 
 // check is one row to be found.
 type check struct {
 	what string
-	do   func(*run, context.Context) Row
+	// do returns the row without its What, or the zero Row where there is nothing to say.
+	do func(*run, context.Context) Row
 	// needs tells whether it can be made; nil is always.
 	needs func(*run) bool
 }
@@ -159,15 +166,6 @@ func (r *run) failed(err error, does string) Row {
 	return Row{Found: text(err), Does: does, Level: Fail}
 }
 
-// text is err without the operation and the name.
-func text(err error) string {
-	var pe *iofs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return err.Error()
-}
-
 func join(dir, name string) string {
 	if dir == "" {
 		return name
@@ -175,4 +173,14 @@ func join(dir, name string) string {
 	return dir + "/" + name
 }
 
+// at is the whole name of one of our own files.
 func (r *run) at(name string) string { return join(r.scratch, name) }
+
+// writes tells whether files may be written, read and removed again.
+func writes(r *run) bool { return r.may.write && r.may.read && r.may.remove }
+
+// offers tells whether files may be written and the store offers a verb.
+func offers[Verb any](r *run) bool {
+	_, ok := r.Backend.(Verb)
+	return ok && writes(r)
+}

@@ -13,14 +13,6 @@ import (
 	"sd/backends"
 )
 
-// checks are all of them, in their order.
-var checks = []check{
-	{what: "reach", do: (*run).reach},
-	{what: "latency", do: (*run).latency},
-	{what: "list", do: (*run).list},
-	{what: "read", do: (*run).readSample, needs: func(r *run) bool { return r.o.ReadOnly && r.may.list }},
-}
-
 // reach asks for the folder. Whether the login is good comes out as well.
 func (r *run) reach(ctx context.Context) Row {
 	began := time.Now()
@@ -80,9 +72,9 @@ func (r *run) latency(ctx context.Context) Row {
 		took = append(took, time.Since(began))
 	}
 	slices.Sort(took)
-	r.median = took[len(took)/2]
-	row := Row{Found: fmt.Sprintf("%s to describe a folder (%s to %s)", brief(r.median), brief(took[0]), brief(took[len(took)-1])), Level: OK}
-	if r.median > slow {
+	median := took[len(took)/2]
+	row := Row{Found: fmt.Sprintf("%s to describe a folder (%s to %s)", brief(median), brief(took[0]), brief(took[len(took)-1])), Level: OK}
+	if median > slow {
 		row.Level, row.Does = Warn, "asks ahead and for many things at a time; single small files will feel slow"
 	}
 	return row
@@ -120,8 +112,7 @@ func (r *run) list(ctx context.Context) Row {
 		err = nil
 	}
 	if err != nil {
-		row := r.failed(err, "shows nothing: ask for the right to list")
-		return row
+		return r.failed(err, "shows nothing: ask for the right to list")
 	}
 	r.may.list = true
 	found := fmt.Sprintf("%s in %s", count(n, "entry", "entries"), brief(took))
@@ -153,35 +144,4 @@ func (r *run) readSample(ctx context.Context) Row {
 	}
 	r.may.read = true
 	return Row{Found: fmt.Sprintf("%s of %s in %s", size(min(e.Size, 4096)), r.sample, brief(time.Since(began))), Level: OK}
-}
-
-// brief is a time for people.
-func brief(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return d.Round(10 * time.Microsecond).String()
-	case d < 100*time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
-	case d < 10*time.Second:
-		return d.Round(time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
-		if n < 10<<10 || unit == "GiB" {
-			return fmt.Sprintf("%d %s", n, unit)
-		}
-		n >>= 10
-	}
-	return ""
 }

@@ -55,6 +55,7 @@ cmd/sd                 internal/*
 login                  internal/*
 cache                  backends/* internal/*
 staging                backends/* internal/*
+doctor                 backends/* internal/*
 rename                 backends/* internal/*
 backends/*             backends/* internal/* sdpath
 '
