@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -140,7 +141,7 @@ func deniedError(s *steps.Summary) error {
 
 // explain adds to the failure of a plan, where a volume could not be reached, how to learn more.
 func (p *places) explain(ctx context.Context, spec *steps.Spec, err error) error {
-	if !errors.Is(err, backends.ErrOffline) {
+	if !errors.Is(err, backends.ErrOffline) && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	var tests []string
@@ -149,7 +150,12 @@ func (p *places) explain(ctx context.Context, spec *steps.Spec, err error) error
 		if _, cloud := at.(sdpath.Cloud); e != nil || !cloud {
 			continue
 		}
-		if v, _, e := p.resolver.Resolve(ctx, at); e == nil && v != nil {
+		v, _, e := p.resolver.Resolve(ctx, at)
+		switch {
+		case e != nil || v == nil:
+		case expired(v):
+			return &expiredError{v.Info.Name, err}
+		case errors.Is(err, backends.ErrOffline):
 			tests = append(tests, "'sd volume test "+shellWord(v.Info.Name)+"'")
 		}
 	}

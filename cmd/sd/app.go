@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"log/slog"
@@ -19,6 +20,8 @@ type app struct {
 	libraryFlag string
 	json        bool
 	verbose     int
+
+	buffered *bufio.Reader // what was read of in too early; see input
 }
 
 const rootHelp = `sd shows all of your files as one folder: this machine's under local/, buckets

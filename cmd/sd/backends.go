@@ -2,87 +2,83 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"sd/backends"
-	"sd/backends/s3"
 	"sd/library"
 	"sd/resolver"
 	"sd/sdpath"
 	"sd/secrets"
 )
 
-// factories say which services there are and who opens their volumes. What is learned of
-// their servers is kept in lib.
+// needs is what opening a volume takes besides its row. What is missing is nil.
+type needs struct {
+	vault  vault
+	memory learned // of its server; the zero value keeps nothing
+}
+
+// opener opens the backend of a volume. It asks nobody, and reads no secret before a
+// request needs one.
+type opener func(v library.Volume, n needs) (backends.Backend, error)
+
+// openers say which services there are and who opens their volumes.
+var openers = map[sdpath.Service]opener{
+	sdpath.S3:       openS3,
+	sdpath.B2:       openS3,
+	sdpath.Wasabi:   openS3,
+	sdpath.Spaces:   openS3,
+	sdpath.GCS:      openGCS,
+	sdpath.AzBlob:   openAzBlob,
+	sdpath.GDrive:   openDrive,
+	sdpath.OneDrive: openDrive,
+	sdpath.Dropbox:  openDrive,
+	sdpath.Rclone:   openRemote,
+}
+
+// factories are the openers with the secrets in keys. What is learned of servers is kept
+// in lib.
 func factories(lib *library.Library, keys secrets.Store) map[sdpath.Service]resolver.Factory {
-	openS3 := func(_ context.Context, v library.Volume) (backends.Backend, error) {
-		b, err := openS3(v, learned{lib, v.Fingerprint}, func() (*keyPair, error) { return storedKey(keys, v) })
-		if err != nil {
-			return nil, fmt.Errorf("volume %s: %w", quote(v.Name), err)
+	table := make(map[sdpath.Service]resolver.Factory, len(openers))
+	for service, open := range openers {
+		table[service] = func(_ context.Context, v library.Volume) (backends.Backend, error) {
+			b, err := open(v, needs{vault: newVault(keys, v), memory: learned{lib, v.Fingerprint}})
+			if err != nil {
+				return nil, fmt.Errorf("volume %s: %w", quote(v.Name), err)
+			}
+			return b, nil
 		}
-		return b, nil
 	}
-	return map[sdpath.Service]resolver.Factory{
-		sdpath.S3:     openS3,
-		sdpath.B2:     openS3,
-		sdpath.Wasabi: openS3,
-		sdpath.Spaces: openS3,
-	}
+	return table
 }
 
 // The keys of a volume's Config. None is a secret.
 const (
-	configRegion    = "region"
-	configEndpoint  = "endpoint"
-	configProfile   = "profile"
-	configAnonymous = "anonymous"
-	configAccessKey = "access_key_id"
+	configRegion      = "region"
+	configEndpoint    = "endpoint"
+	configProfile     = "profile"
+	configAnonymous   = "anonymous"        // "true"
+	configAccessKey   = "access_key_id"    // of an S3 key, also where the service is gcs
+	configDialect     = "dialect"          // of the S3 protocol, where the endpoint does not tell
+	configCredentials = "credentials_file" // gcs: where the JSON of an account lies
+	configAccount     = "account"          // azblob: of the storage; else the e-mail of who logged in
+	configAuth        = "auth"             // azblob: key, sas, default or anonymous
+	configClientID    = "client_id"        // of the user's own application
+	configDriveID     = "drive_id"         // gdrive: of a shared drive; onedrive: always
+	configDriveType   = "drive_type"       // onedrive: personal, business or documentLibrary
+	configRoot        = "root"             // gdrive: my, shared-with-me or drive
+	configFolder      = "folder"           // onedrive, dropbox: "" is all
+	configConfigFile  = "config_file"      // rclone: "" is its usual place
 )
 
-// openS3 opens a bucket. Key is asked for the secret when a request first needs it, if
-// the volume has an access key of its own. Memory keeps what is found out about the server;
-// nil keeps nothing.
-func openS3(v library.Volume, memory s3.Memory, key func() (*keyPair, error)) (*s3.Backend, error) {
-	cfg := s3.Config{
-		Service:     string(v.Service),
-		Bucket:      v.Identifier,
-		Region:      v.Config[configRegion],
-		Endpoint:    v.Config[configEndpoint],
-		Profile:     v.Config[configProfile],
-		Anonymous:   v.Config[configAnonymous] == "true",
-		AccessKeyID: v.Config[configAccessKey],
-		Memory:      memory,
-	}
-	if cfg.AccessKeyID != "" {
-		cfg.Secret = func() (secret, sessionToken string, err error) {
-			pair, err := key()
-			if err != nil {
-				return "", "", err
-			}
-			return pair.SecretAccessKey, "", nil
-		}
-	}
-	return s3.New(cfg)
-}
-
-// secretName is where a volume's key lies in the secrets store.
-func secretName(v library.Volume) string { return "volume/" + v.Fingerprint }
-
-// storedKey reads a volume's key from the secrets store.
-func storedKey(keys secrets.Store, v library.Volume) (*keyPair, error) {
-	text, err := keys.Get(secretName(v))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the key of volume %s is not on this machine: remove the volume and add it again", quote(v.Name))
-	}
-	if err != nil {
-		return nil, err
-	}
-	pair := new(keyPair)
-	if json.Unmarshal(text, pair) != nil || pair.SecretAccessKey == "" {
-		return nil, fmt.Errorf("the stored key of volume %s cannot be read: remove the volume and add it again", quote(v.Name))
-	}
-	return pair, nil
-}
+// The keys of a volume's secrets, which are one JSON object of texts.
+const (
+	secretAccessKeyID    = "access_key_id" // beside its secret, for whoever looks into the store
+	secretAccessKey      = "secret_access_key"
+	secretCredentials    = "credentials" // gcs: the JSON of an account
+	secretAccountKey     = "account_key"
+	secretSAS            = "sas"
+	secretClientSecret   = "client_secret"
+	secretToken          = "token" // as rclone keeps it
+	secretConfigPassword = "config_password"
+	secretTokenOf        = "token_" // and the remote's name: what an rclone remote's became
+)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,86 +12,128 @@ import (
 	"golang.org/x/term"
 )
 
-// keyPair is an access key as it is kept in the secrets store.
-type keyPair struct {
-	AccessKeyID     string `json:"access_key_id"`
-	SecretAccessKey string `json:"secret_access_key"`
-}
+// keyPair is an access key of the S3 protocol.
+type keyPair struct{ id, secret string }
 
-// credentialFlags are the ways to say where a volume's key comes from.
-type credentialFlags struct {
-	profile     string
-	anonymous   bool
-	accessKeyID string
-	secretStdin bool
-}
-
-func (f credentialFlags) check() error {
+// accessKey finds the key to keep for a volume that speaks S3. It is nil where none is to
+// be kept: a profile, anonymous, or the SDK's own sources (instance role, login session).
+func (a *app) accessKey(f addFlags) (*keyPair, error) {
 	given := 0
-	for _, set := range []bool{f.profile != "", f.anonymous, f.accessKeyID != "" || f.secretStdin} {
+	for _, set := range []bool{f.profile != "", f.anonymous, f.accessKeyID != "" || f.from.stdin} {
 		if set {
 			given++
 		}
 	}
-	switch {
-	case given > 1:
-		return usagef("give only one of --profile, --anonymous and --access-key-id")
-	case f.secretStdin && f.accessKeyID == "":
-		return usagef("--secret-stdin needs --access-key-id")
-	}
-	return nil
-}
-
-// credentials finds the key to keep for a volume. It is nil where none is to be kept:
-// a profile, anonymous, or the provider's own sources (instance role, login session).
-func (a *app) credentials(f credentialFlags) (*keyPair, error) {
-	if f.profile != "" || f.anonymous {
-		return nil, nil
-	}
 	envID, envSecret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
 	switch {
-	case f.secretStdin:
-		secret, err := a.readLine()
-		return newKeyPair(f.accessKeyID, secret, err)
-	case f.accessKeyID != "" && envSecret != "" && (envID == "" || envID == f.accessKeyID):
-		return newKeyPair(f.accessKeyID, envSecret, nil)
+	case given > 1:
+		return nil, usagef("give only one of --profile, --anonymous and --access-key-id")
+	case f.from.stdin && f.accessKeyID == "":
+		return nil, usagef("--secret-stdin needs --access-key-id")
 	case f.accessKeyID != "":
-		secret, err := a.promptSecret("Secret access key for " + f.accessKeyID + ": ")
-		return newKeyPair(f.accessKeyID, secret, err)
+		q := secretQuestion{prompt: "Secret access key for " + f.accessKeyID + ": ", stdin: f.from.stdin, flag: "--secret-stdin", instead: "--profile"}
+		if q.variable = "AWS_SECRET_ACCESS_KEY"; envID != "" && envID != f.accessKeyID {
+			q.ignored = true // it belongs to another key
+		}
+		secret, err := a.secret(q)
+		return &keyPair{f.accessKeyID, secret}, err
+	case given > 0:
+		return nil, nil
 	case envID != "" && envSecret != "" && os.Getenv("AWS_SESSION_TOKEN") == "":
-		return newKeyPair(envID, envSecret, nil)
+		return &keyPair{envID, envSecret}, nil
 	}
 	// A session's token ends soon: it is used from the environment, not kept.
 	return nil, nil
 }
 
-func newKeyPair(id, secret string, err error) (*keyPair, error) {
-	if err != nil {
-		return nil, err
+// secretQuestion is how a secret can be given, in the order in which that is tried.
+type secretQuestion struct {
+	stdin    bool   // it was piped in
+	variable string // of the environment; "" is none
+	ignored  bool   // the variable is, and only named where there is nobody to ask
+	prompt   string
+	flag     string // that pipes it in; "" is none
+	instead  string // a flag that makes it unnecessary; "" is none
+}
+
+// secret reads a secret from standard input, the environment or a prompt. It is not empty.
+func (a *app) secret(q secretQuestion) (string, error) {
+	if q.stdin {
+		return notEmpty(a.readLine())
 	}
-	if secret == "" {
-		return nil, errors.New("the secret access key is empty")
+	if q.variable != "" && !q.ignored {
+		if text := os.Getenv(q.variable); text != "" {
+			return text, nil
+		}
 	}
-	return &keyPair{AccessKeyID: id, SecretAccessKey: secret}, nil
+	f, isFile := a.in.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return "", usagef("there is no terminal to ask for the secret on: %s", q.otherWays())
+	}
+	fmt.Fprint(a.errOut, q.prompt)
+	text, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(a.errOut)
+	return notEmpty(strings.TrimSpace(string(text)), err)
+}
+
+func (q secretQuestion) otherWays() string {
+	var ways []string
+	if q.variable != "" {
+		ways = append(ways, "set "+q.variable)
+	}
+	if q.flag != "" {
+		ways = append(ways, "pipe it in with "+q.flag)
+	}
+	if q.instead != "" {
+		ways = append(ways, "use "+q.instead)
+	}
+	return strings.Join(ways, ", or ")
+}
+
+func notEmpty(text string, err error) (string, error) {
+	if err == nil && text == "" {
+		err = errors.New("the secret is empty")
+	}
+	return text, err
+}
+
+// input is standard input, for all who read a part of it.
+func (a *app) input() *bufio.Reader {
+	if a.buffered == nil {
+		a.buffered = bufio.NewReader(a.in)
+	}
+	return a.buffered
 }
 
 // readLine reads one line of input without asking for it.
 func (a *app) readLine() (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(a.in, 64<<10)).ReadString('\n')
+	line, err := a.input().ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }
 
-// promptSecret asks on the terminal and does not echo.
-func (a *app) promptSecret(prompt string) (string, error) {
-	f, isFile := a.in.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
-		return "", usagef("there is no terminal to ask for the secret on: set AWS_SECRET_ACCESS_KEY, or pipe it in with --secret-stdin, or use --profile")
-	}
+// askLine asks for one line that is no secret, until ctx ends. End of input is io.EOF.
+func (a *app) askLine(ctx context.Context, prompt string) (string, error) {
 	fmt.Fprint(a.errOut, prompt)
-	secret, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(a.errOut)
-	return strings.TrimSpace(string(secret)), err
+	type answer struct {
+		line string
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() { // it stays until there is a line, or the program ends
+		line, err := a.input().ReadString('\n')
+		if line != "" {
+			err = nil
+		}
+		read <- answer{strings.TrimRight(line, "\r\n"), err}
+	}()
+	select {
+	case got := <-read:
+		return got.line, got.err
+	case <-ctx.Done():
+		fmt.Fprintln(a.errOut)
+		return "", context.Cause(ctx)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"sd/backends"
 	"sd/library"
 	"sd/resolver"
 	"sd/sdpath"
@@ -53,27 +52,6 @@ func (p *places) opened(ctx context.Context, v *resolver.Volume) (*resolver.Volu
 	return v, err
 }
 
-// reachTimeout bounds how long a volume may take to show that it is there.
-const reachTimeout = 10 * time.Second
-
-// reach asks v for its root, and says how long the answer took.
-func (p *places) reach(ctx context.Context, v *resolver.Volume) (time.Duration, error) {
-	v, err := p.opened(ctx, v)
-	if err != nil {
-		return 0, err
-	}
-	return ask(ctx, v.Backend)
-}
-
-// ask asks for the root of a store, within reachTimeout.
-func ask(ctx context.Context, b backends.Backend) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
-	defer cancel()
-	began := time.Now()
-	_, err := b.Stat(ctx, "")
-	return time.Since(began), err
-}
-
 // checkVolumes reaches for all volumes at once.
 func (p *places) checkVolumes(ctx context.Context) []check {
 	c := check{Name: "volumes"}
@@ -90,9 +68,12 @@ func (p *places) checkVolumes(ctx context.Context) []check {
 		go func() {
 			took, err := p.reach(ctx, v)
 			c := check{Name: "volume " + v.Info.Name}
-			if err != nil {
-				checks[i] = c.fail(uri(v)+": "+bare(err).Error(), "'sd volume test "+v.Info.Name+"' tells more")
-			} else {
+			switch {
+			case errors.As(err, new(*expiredError)), errors.As(err, new(*secretError)):
+				checks[i] = c.fail(uri(v)+": "+err.Error(), loginCommand(v.Info.Name))
+			case err != nil:
+				checks[i] = c.fail(uri(v)+": "+bare(err).Error(), "'sd volume test "+shellWord(v.Info.Name)+"' tells more")
+			default:
 				checks[i] = c.ok(uri(v) + " answers in " + took.Round(time.Millisecond).String())
 			}
 			done <- struct{}{}
@@ -108,7 +89,7 @@ func (p *places) checkVolumes(ctx context.Context) []check {
 func (p *places) checkSecrets() check {
 	c := check{Name: "stored keys"}
 	if _, err := p.keys.Get("doctor"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return c.fail(err.Error(), "unlock the keyring; or remove the volumes with keys and add them again")
+		return c.fail(err.Error(), "unlock the keyring; or give the keys again with 'sd volume login'")
 	}
 	return c.ok("can be read")
 }

@@ -43,11 +43,6 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (_
 	s.places.log = log
 	s.places.library.LogTo(log)
 	s.indexing = newIndexing(s.places, !opts.noIndex)
-	warm := make(chan struct{})
-	s.beside.Go(func() { // while the rest is brought up
-		defer close(warm)
-		s.warmUp(s.life)
-	})
 	if s.metrics, err = listenMetrics(opts.metrics); err != nil {
 		return nil, nil, err
 	}
@@ -79,10 +74,6 @@ func (a *app) start(ctx context.Context, opts mountOptions, log *slog.Logger) (_
 		return nil, nil, errors.Join(err, s.fs.Unmount())
 	}
 	s.begin()
-	select {
-	case <-warm:
-	case <-time.After(warmWait): // who is not there by then is not waited for
-	}
 	return s, l, nil
 }
 

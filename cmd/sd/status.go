@@ -30,9 +30,11 @@ type mountStatus struct {
 type volumeStatus struct {
 	URI      string           `json:"uri"`
 	Name     string           `json:"name"`
-	State    string           `json:"state"` // online, offline, unknown
+	State    string           `json:"state"` // online, offline, unknown, login ended
 	Since    *time.Time       `json:"since,omitempty"`
 	Reason   string           `json:"reason,omitempty"`
+	Expired  bool             `json:"expired,omitempty"` // the login has ended
+	Mend     string           `json:"mend,omitempty"`    // the command that helps
 	Requests map[string]int64 `json:"requests"`
 	Errors   int64            `json:"errors"`
 	Retries  int64            `json:"retries"`
@@ -82,6 +84,9 @@ func newVolumeStatus(v *resolver.Volume) volumeStatus {
 			if !health.Online {
 				s.State, s.Reason = "offline", health.Err
 			}
+		}
+		if health.Expired {
+			s.State, s.Expired, s.Mend = "login ended", true, loginCommand(v.Info.Name)
 		}
 	}
 	if c, ok := v.Backend.(backends.Counter); ok {

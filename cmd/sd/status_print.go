@@ -67,6 +67,9 @@ func (a *app) printVolumeStatus(v volumeStatus) {
 	if v.Reason != "" {
 		state += " (" + v.Reason + ")"
 	}
+	if v.Mend != "" {
+		state += ": '" + v.Mend + "' renews it"
+	}
 	fmt.Fprintf(a.out, "  volume       %s  %s\n", printable(v.URI), printable(state))
 	if len(v.Requests) > 0 {
 		fmt.Fprintf(a.out, "               %s; %d errors, %d retries, %d stalls; %s read, %s written\n",

@@ -157,12 +157,14 @@ func (t target) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case expired(t.volume):
+		return fmt.Errorf("%s: %w", t, &expiredError{volume, err})
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: no such file or folder", t)
 	case errors.Is(err, backends.ErrIsDir):
 		return fmt.Errorf("%s is a folder; 'sd ls' lists it", t)
 	case errors.Is(err, backends.ErrOffline) && volume != "":
-		return fmt.Errorf("%s: %w; see 'sd volume test %s'", t, bare(err), volume)
+		return fmt.Errorf("%s: %w; see 'sd volume test %s'", t, bare(err), shellWord(volume))
 	}
 	return fmt.Errorf("%s: %w", t, bare(err))
 }

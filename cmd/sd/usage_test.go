@@ -60,7 +60,28 @@ func TestWrongUse(t *testing.T) {
 		{"volume add-cloud x", 2, "--service"},
 		{"volume add-cloud x --service s3", 2, "--bucket"},
 		{"volume add-cloud x --service floppy --bucket b", 2, "unknown scheme"},
-		{"volume add-cloud x --service gdrive --bucket b", 1, "gdrive"},
+		{"volume add-cloud x --service gdrive --bucket b", 2, "--bucket is for s3, gcs, b2, wasabi and spaces; gdrive takes --client-id"},
+		{"volume add-cloud x --service s3 --folder f --bucket b", 2, "--folder is for onedrive and dropbox"},
+		{"volume add-cloud x --service gcs --profile p --bucket b", 2, "--profile is for s3, b2, wasabi and spaces"},
+		{"volume add-cloud x --service gcs --bucket b --anonymous --credentials c", 2, "only one of"},
+		{"volume add-cloud x --service gcs --bucket b --secret-stdin", 2, "--credentials -"},
+		{"volume add-cloud x --service gcs --bucket b --credentials -", 1, "no JSON key"},
+		{"volume add-cloud x --service gcs --bucket b --credentials /no/such/file", 1, "/no/such/file"},
+		{"volume add-cloud x --service azblob --container box", 2, "--account"},
+		{"volume add-cloud x --service azblob --account a", 2, "--container"},
+		{"volume add-cloud x --service azblob --account a --container box --auth magic", 2, "key, sas and default"},
+		{"volume add-cloud x --service azblob --account a --container box --auth key", 2, "AZURE_STORAGE_KEY"},
+		{"volume add-cloud x --service azblob --account a --container box --sas-stdin --anonymous", 2, "only one of"},
+		{"volume add-cloud x --service azblob --account a --container box --connection-string-stdin", 1, "empty"},
+		{"volume add-cloud x --service gdrive", 2, "Your own client id"},
+		{"volume add-cloud x --service gdrive --client-id i", 2, "SD_CLIENT_SECRET"},
+		{"volume add-cloud x --service onedrive --client-id i --region mars", 2, "no region of OneDrive"},
+		{"volume add-cloud x --service dropbox", 2, "Your own client id"},
+		{"volume add-cloud x --service rclone", 2, "--remote"},
+		{"volume add-cloud x --service rclone --remote r --rclone-config /no/such/file", 1, "/no/such/file"},
+		{"volume login", 2, "missing: NAME"},
+		{"volume login nope", 1, `no volume "nope"`},
+		{"volume import-rclone --rclone-config /no/such/file", 1, "/no/such/file"},
 		{"volume add-cloud x --service spaces --bucket b --anonymous", 1, "--region"},
 		{"volume add-cloud x --service s3 --bucket b --profile p --anonymous", 2, "only one of"},
 		{"volume add-cloud x --service s3 --bucket b --secret-stdin", 2, "--access-key-id"},
@@ -73,6 +94,9 @@ func TestWrongUse(t *testing.T) {
 		{"ls -x", 2, "unknown shorthand flag"},
 		{"ls /no/such/folder", 1, "no such file or folder"},
 		{"ls s3://nope", 1, "sd volume add-cloud"},
+		{"ls azblob://nope", 1, "--account ACCOUNT --container nope"},
+		{"ls gdrive://nope", 1, "--client-id ID --drive nope"},
+		{"ls rclone://nope", 1, "--remote nope"},
 		{"ls ftp://x", 2, "unknown scheme"},
 		{"cat", 2, "missing: PATH"},
 		{"cat /", 1, "is a folder"},
@@ -120,7 +144,7 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"", "mount", "umount", "status", "doctor", "library", "library create", "library list", "library switch",
 		"library info", "device", "device list", "device rename", "volume", "volume list", "volume add-cloud",
-		"volume remove-cloud", "volume test", "location", "location add", "location list", "location rescan",
+		"volume login", "volume import-rclone", "volume remove-cloud", "volume test", "location", "location add", "location list", "location rescan",
 		"location verify", "location problems", "location remove", "search", "job", "job list", "job info", "job wait",
 		"job pause", "job resume", "job cancel", "refresh", "ls", "cat", "stat", "path", "resolve", "completion", "version",
 	} {
@@ -140,6 +164,8 @@ func TestCompletionRuns(t *testing.T) {
 	bash.Env = s.env
 	finish(t, bash, script, nil).want(t, 0, "", "")
 	s.must("__complete", "volume", "").want(t, 0, "add-cloud", "")
+	s.must("__complete", "volume", "add-cloud", "x", "--service", "").want(t, 0, "gdrive\tGoogle Drive", "")
+	s.must("__complete", "volume", "add-cloud", "x", "--dialect", "").want(t, 0, "minio", "")
 }
 
 func TestVersion(t *testing.T) {

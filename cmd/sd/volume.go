@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sd/backends"
 	"sd/resolver"
 	"sd/sdpath"
 )
@@ -18,9 +17,9 @@ func (a *app) volumeCommand() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "volume",
 		Short: "add, list, test and remove volumes",
-		Long:  "A volume is a place where files live: a bucket, or a file system of this machine.",
+		Long:  "A volume is a place where files live: a bucket, a drive, or a file system of this machine.",
 	})
-	cmd.AddCommand(a.volumeListCommand(), a.volumeAddCommand(), a.volumeRemoveCommand(), a.volumeTestCommand())
+	cmd.AddCommand(a.volumeListCommand(), a.volumeAddCommand(), a.volumeImportCommand(), a.volumeLoginCommand(), a.volumeRemoveCommand(), a.volumeTestCommand())
 	return cmd
 }
 
@@ -37,6 +36,7 @@ type volumeRow struct {
 	Capacity    *int64            `json:"capacity_bytes,omitempty"`
 	Free        *int64            `json:"free_bytes,omitempty"`
 	Offline     bool              `json:"offline,omitempty"`
+	Expired     bool              `json:"expired,omitempty"` // a mount says that the login has ended
 	Created     *time.Time        `json:"created,omitempty"`
 }
 
@@ -69,6 +69,9 @@ func (r volumeRow) space() string {
 // details says where the volume is and whose key opens it.
 func (r volumeRow) details() string {
 	text := ""
+	if r.Expired {
+		text = "login ended: '" + loginCommand(r.Name) + "'"
+	}
 	for _, key := range sortedKeys(r.Config) {
 		if text != "" {
 			text += " "
@@ -106,6 +109,21 @@ func (a *app) volumeListCommand() *cobra.Command {
 	}
 }
 
+// endedLogins are the URIs of the volumes of which a mount knows that their login has ended.
+func (p *places) endedLogins(ctx context.Context) map[string]bool {
+	ended := map[string]bool{}
+	for _, m := range p.mounts(ctx) {
+		reply, err := m.ask(ctx, request{Do: "status", Limit: 1}, controlTimeout, false, nil)
+		if err != nil || reply.Status == nil {
+			continue
+		}
+		for _, v := range reply.Status.Volumes {
+			ended[v.URI] = ended[v.URI] || v.Expired
+		}
+	}
+	return ended
+}
+
 // volumeRows lists the cloud volumes in the order in which they were added, then the
 // file systems of this machine.
 func (p *places) volumeRows(ctx context.Context) ([]volumeRow, error) {
@@ -118,8 +136,11 @@ func (p *places) volumeRows(ctx context.Context) ([]volumeRow, error) {
 		return nil, err
 	}
 	rows := make([]volumeRow, 0, len(clouds)+len(locals))
+	ended := p.endedLogins(ctx)
 	for _, v := range clouds {
-		rows = append(rows, newVolumeRow(v))
+		row := newVolumeRow(v)
+		row.Expired = ended[row.URI]
+		rows = append(rows, row)
 	}
 	for _, v := range locals {
 		rows = append(rows, newLocalRow(v, p.resolver.ThisDevice().Slug))
@@ -184,24 +205,12 @@ func (a *app) volumeTestCommand() *cobra.Command {
 				}
 			}
 			if err != nil {
-				return reachError(v.Info.Identifier, err)
+				return reachError(v.Info, err)
 			}
 			if !a.json {
 				fmt.Fprintf(a.out, "%s answers in %v\n", uri(v), took.Round(time.Millisecond))
 			}
 			return nil
 		},
-	}
-}
-
-// reachError says what to do about a volume that cannot be used.
-func reachError(bucket string, err error) error {
-	switch text := bare(err); {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: check --bucket, --endpoint and --region", text)
-	case errors.Is(err, backends.ErrOffline), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("bucket %s: %w: check the network and --endpoint", quote(bucket), text)
-	default:
-		return fmt.Errorf("bucket %s: %w", quote(bucket), text)
 	}
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,116 +13,71 @@ import (
 	"sd/sdpath"
 )
 
-// addFlags are the flags of sd volume add-cloud.
-type addFlags struct {
-	service     string
-	bucket      string
-	region      string
-	endpoint    string
-	credentials credentialFlags
-	noCheck     bool
-}
-
 func (a *app) volumeAddCommand() *cobra.Command {
 	var f addFlags
 	cmd := &cobra.Command{
 		Use:   "add-cloud NAME",
-		Short: "add a bucket",
-		Long: `Adds a bucket. It appears below its service's folder in every mount at once.
+		Short: "add a bucket, a container or a drive",
+		Long: `Adds a place of a cloud service. It appears below its service's folder in every mount
+at once. Before it is added, it is asked whether it is there and lets you in.
 
-The key comes from the first of these that is there:
-  --anonymous             none: the bucket is public
-  --profile P             a profile of ~/.aws/config, read when it is needed
-  --access-key-id ID      with the secret from AWS_SECRET_ACCESS_KEY, from a pipe
-                          (--secret-stdin), or typed at the prompt
-  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment
-  the SDK's own sources   default profile, SSO, container or instance role
-A secret is kept in the system's keyring or in an encrypted file, and never on a
-command line, where everyone can read it.
+Where a key is needed and none is named, that of the service's own tools is used: AWS
+configuration and AWS_*, Google's application default credentials, the login of az.
+Drives open a browser to log in, with a client id of your own (docs/services.md).
 
-Before it is added, the bucket is asked whether it is there and lets you in.`,
+Secrets are typed at a prompt, piped in, or taken from AWS_SECRET_ACCESS_KEY,
+AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, SD_CLIENT_SECRET or RCLONE_CONFIG_PASS; never
+from a command line, where everyone can read them. They are kept in the system's keyring
+or in an encrypted file.`,
 		Example: `  sd volume add-cloud photos --service s3 --bucket my-photos --profile home
-  sd volume add-cloud minio --service s3 --bucket data --endpoint http://nas:9000 --access-key-id me
-  pass show r2 | sd volume add-cloud r2 --service s3 --bucket b --access-key-id me --secret-stdin \
-      --endpoint https://ACCOUNT.r2.cloudflarestorage.com
-  sd volume add-cloud open --service s3 --bucket noaa-ghcn-pds --anonymous`,
+  pass show nas | sd volume add-cloud nas --service s3 --bucket data --endpoint http://nas:9000 --access-key-id me --secret-stdin
+  sd volume add-cloud cold --service wasabi --bucket archive --region eu-central-1 --access-key-id ID    (spaces, b2 too)
+  sd volume add-cloud logs --service gcs --bucket my-logs --credentials robot.json
+  sd volume add-cloud work --service azblob --account corp --container work --auth key
+  sd volume add-cloud mine --service gdrive --client-id ID.apps.googleusercontent.com
+  sd volume add-cloud docs --service onedrive --client-id ID --folder Documents
+  sd volume add-cloud box --service dropbox --client-id ID --headless
+  sd volume add-cloud nas2 --service rclone --remote nas`,
 		Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.addCloud(cmd.Context(), args[0], f)
-		},
 	}
-	flags := cmd.Flags()
-	flags.SortFlags = false
-	flags.StringVar(&f.service, "service", "", "s3, b2, wasabi or spaces; s3 for all that speaks its protocol")
-	flags.StringVar(&f.bucket, "bucket", "", "the bucket")
-	flags.StringVar(&f.region, "region", "", "its region (default: found out)")
-	flags.StringVar(&f.endpoint, "endpoint", "", "the server's URL, if it is not AWS")
-	flags.StringVar(&f.credentials.profile, "profile", "", "use this profile of the AWS configuration")
-	flags.BoolVar(&f.credentials.anonymous, "anonymous", false, "use no key")
-	flags.StringVar(&f.credentials.accessKeyID, "access-key-id", "", "the public half of the key")
-	flags.BoolVar(&f.credentials.secretStdin, "secret-stdin", false, "read the secret half from standard input")
-	flags.BoolVar(&f.noCheck, "no-check", false, "add it without asking whether it is there")
+	f.own(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		service, err := f.check(cmd.Flags())
+		if err != nil {
+			return err
+		}
+		return a.addCloud(cmd.Context(), args[0], service, f)
+	}
 	return cmd
 }
 
-// volume is what the flags describe, without the secret.
-func (f addFlags) volume(name string, key *keyPair) (resolver.CloudVolume, error) {
-	if f.service == "" {
-		return resolver.CloudVolume{}, usagef("say which --service: s3, b2, wasabi or spaces")
-	}
-	service, err := sdpath.ParseService(f.service)
-	if err != nil {
-		return resolver.CloudVolume{}, usagef("%v", err)
-	}
-	if factories(nil, nil)[service] == nil {
-		return resolver.CloudVolume{}, &resolver.NoDriverError{Service: service}
-	}
-	if f.bucket == "" {
-		return resolver.CloudVolume{}, usagef("say which --bucket")
-	}
-	if f.endpoint != "" && !strings.Contains(f.endpoint, "://") {
-		f.endpoint = "https://" + f.endpoint
-	}
-	config := map[string]string{
-		configRegion:   f.region,
-		configEndpoint: f.endpoint,
-		configProfile:  f.credentials.profile,
-	}
-	if f.credentials.anonymous {
-		config[configAnonymous] = "true"
-	}
-	if key != nil {
-		config[configAccessKey] = key.AccessKeyID
-	}
-	for k, v := range config {
-		if v == "" {
-			delete(config, k)
-		}
-	}
-	return resolver.CloudVolume{Name: name, Service: service, Identifier: f.bucket, Config: config}, nil
+// draft is a volume that is about to be added, and the secrets to keep for it.
+type draft struct {
+	resolver.CloudVolume
+	secrets map[string]string
 }
 
-func (a *app) addCloud(ctx context.Context, name string, f addFlags) error {
-	if _, err := f.volume(name, nil); err != nil {
-		return err
+// row is the draft as the library would have it.
+func (d draft) row() library.Volume {
+	return library.Volume{
+		Fingerprint: d.Fingerprint(), Service: d.Service, Identifier: d.Identifier, Name: d.Name, Config: d.Config,
 	}
-	if err := f.credentials.check(); err != nil {
-		return err
-	}
+}
+
+func (a *app) addCloud(ctx context.Context, name string, service sdpath.Service, f addFlags) error {
 	p, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	key, err := a.credentials(f.credentials)
+	if err := p.mayBeNamed(ctx, name); err != nil {
+		return err // before anybody logs in
+	}
+	d, err := a.draft(ctx, name, service, f)
 	if err != nil {
 		return err
 	}
-	spec, err := f.volume(name, key)
-	if err != nil {
-		return err
-	}
-	v, err := p.add(ctx, spec, key, func() error { return a.tryOut(ctx, spec, key, f.noCheck) })
+	v, err := a.addDraft(ctx, p, d, f.noCheck)
 	if err != nil {
 		return err
 	}
@@ -139,15 +92,58 @@ func (a *app) addCloud(ctx context.Context, name string, f addFlags) error {
 	return nil
 }
 
-// tryOut asks the bucket whether it is there. That nobody can be reached now is no
-// reason not to add it.
-func (a *app) tryOut(ctx context.Context, spec resolver.CloudVolume, key *keyPair, skip bool) error {
-	row := library.Volume{Service: spec.Service, Identifier: spec.Identifier, Config: spec.Config}
-	b, err := openS3(row, nil, func() (*keyPair, error) { return key, nil })
+// mayBeNamed refuses a name that a volume has.
+func (p *places) mayBeNamed(ctx context.Context, name string) error {
+	v, err := p.resolver.Find(ctx, name)
+	if err == nil && v.Info.Name == name {
+		return &library.VolumeConflictError{Field: "name", Existing: v.Info}
+	}
+	return nil
+}
+
+// addDraft tries the draft out, keeps its secrets and adds it, or does nothing of that.
+func (a *app) addDraft(ctx context.Context, p *places, d draft, noCheck bool) (*resolver.Volume, error) {
+	if v, err := p.resolver.Find(ctx, d.Fingerprint()); err == nil {
+		return nil, &library.VolumeConflictError{Field: "fingerprint", Existing: v.Info}
+	}
+	for key, text := range d.Config {
+		if text == "" {
+			delete(d.Config, key)
+		}
+	}
+	held := newVault(&pocket{}, d.row())
+	if err := held.set(d.secrets); err != nil {
+		return nil, err
+	}
+	if err := a.tryOut(ctx, d.row(), held, noCheck); err != nil {
+		return nil, err
+	}
+	// A login may have been renewed meanwhile.
+	all, err := held.some()
+	if err != nil {
+		return nil, err
+	}
+	kept := newVault(p.keys, d.row())
+	if len(all) > 0 {
+		if err := kept.set(all); err != nil {
+			return nil, fmt.Errorf("the key could not be kept: %w", err)
+		}
+	}
+	v, err := p.resolver.AddCloud(ctx, d.CloudVolume)
+	if err != nil && len(all) > 0 {
+		err = errors.Join(err, p.keys.Delete(kept.at))
+	}
+	return v, err
+}
+
+// tryOut asks a volume whether it is there. That nobody can be reached now is no reason
+// not to go on.
+func (a *app) tryOut(ctx context.Context, row library.Volume, held vault, skip bool) error {
+	b, err := openers[row.Service](row, needs{vault: held})
 	if err != nil || skip {
 		return err
 	}
-	defer b.Close()
+	defer closeBackend(b)
 	_, err = ask(ctx, b)
 	switch {
 	case err == nil:
@@ -155,33 +151,8 @@ func (a *app) tryOut(ctx context.Context, spec resolver.CloudVolume, key *keyPai
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, backends.ErrOffline), errors.Is(err, context.DeadlineExceeded):
-		fmt.Fprintf(a.errOut, "sd: %v; it is added all the same\n", reachError(spec.Identifier, err))
+		fmt.Fprintf(a.errOut, "sd: %v; it is added all the same\n", reachError(row, err))
 		return nil
 	}
-	return fmt.Errorf("%w; to add it all the same, give --no-check", reachError(spec.Identifier, err))
-}
-
-// add keeps the key and adds the volume, or does neither.
-func (p *places) add(ctx context.Context, spec resolver.CloudVolume, key *keyPair, check func() error) (*resolver.Volume, error) {
-	if v, err := p.resolver.Find(ctx, spec.Fingerprint()); err == nil {
-		return nil, &library.VolumeConflictError{Field: "fingerprint", Existing: v.Info}
-	}
-	if err := check(); err != nil {
-		return nil, err
-	}
-	name := secretName(library.Volume{Fingerprint: spec.Fingerprint()})
-	if key != nil {
-		text, err := json.Marshal(key)
-		if err != nil {
-			return nil, err
-		}
-		if err := p.keys.Set(name, text); err != nil {
-			return nil, fmt.Errorf("the key could not be kept: %w", err)
-		}
-	}
-	v, err := p.resolver.AddCloud(ctx, spec)
-	if err != nil && key != nil {
-		err = errors.Join(err, p.keys.Delete(name))
-	}
-	return v, err
+	return fmt.Errorf("%w; to add it all the same, give --no-check", reachError(row, err))
 }
