@@ -111,8 +111,8 @@ func mayBeLink(e *stores.Entry) bool {
 }
 
 // Window returns how far apart the times of two files may be that are meant to be equal, given
-// the types of the file systems that hold them ("" for a volume): it is that of the one with
-// the coarser times.
+// the types of the file systems that hold them, or the services of volumes: it is that of the one
+// with the coarser times.
 func Window(types ...string) time.Duration {
 	var w time.Duration
 	for _, t := range types {
@@ -121,8 +121,10 @@ func Window(types ...string) time.Duration {
 	return w
 }
 
-// windows are the steps of the file systems whose times are coarser than a microsecond.
+// windows are the steps of the file systems and services whose times are coarser than a
+// microsecond.
 var windows = map[string]time.Duration{
+	"gdrive": time.Millisecond, "onedrive": time.Second, "dropbox": time.Second, "rclone": time.Second,
 	"vfat": 2 * time.Second, "msdos": 2 * time.Second, "exfat": 2 * time.Second, "fuse.exfat": 2 * time.Second,
 	"hfs": time.Second, "hfsplus": time.Second, "ext2": time.Second, "ext3": time.Second, "reiserfs": time.Second,
 	"iso9660": time.Second, "minix": time.Second, "fuse.sshfs": time.Second, "davfs": time.Second, "fuse.davfs2": time.Second,

@@ -48,7 +48,7 @@ func (p *planner) copy(ctx context.Context) error {
 			return err
 		}
 		c.lookup = &lookup{st: c.to.st, dir: c.to.name, empty: c.to.local != nil && !c.to.there}
-		if several || c.to.fold {
+		if several || c.to.fold != nil {
 			c.names = newNames(c.to.fold)
 		}
 		c.whereabouts(ctx)

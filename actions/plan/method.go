@@ -59,7 +59,7 @@ func (c *copier) besides(from stores.Store) bool {
 		return false
 	}
 	a, b := v.Info().Info.Config, c.to.vol.Info().Info.Config
-	for _, key := range []string{"endpoint", "profile", "access_key_id", "anonymous"} {
+	for _, key := range []string{"endpoint", "profile", "access_key_id", "anonymous", "account", "client_id", "credentials_file", "config_file"} {
 		if a[key] != b[key] {
 			return false
 		}

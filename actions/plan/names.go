@@ -11,7 +11,7 @@ import (
 // names are those that go to the target, to notice two that are one: by their hash alone,
 // since there may be millions.
 type names struct {
-	fold bool // names that differ in case alone are one
+	fold func(string) string // where names that differ in case alone are one: to what they are folded
 	seed maphash.Seed
 	set  map[uint64]taker
 }
@@ -25,7 +25,7 @@ const (
 	wholeFolder // that is renamed with all in it, so that nothing else can go there
 )
 
-func newNames(fold bool) *names {
+func newNames(fold func(string) string) *names {
 	return &names{fold: fold, seed: maphash.MakeSeed(), set: map[uint64]taker{}}
 }
 
@@ -35,8 +35,8 @@ func (n *names) take(name string, by taker) bool {
 	if n == nil {
 		return true
 	}
-	if n.fold {
-		name = strings.ToLower(name)
+	if n.fold != nil {
+		name = n.fold(name)
 	}
 	key := maphash.String(n.seed, name)
 	old, taken := n.set[key]
@@ -49,8 +49,8 @@ func (n *names) take(name string, by taker) bool {
 
 // why says what is wrong where take was false.
 func (n *names) why() string {
-	if n.fold {
-		return "another source has this name, or one that differs in case alone, which the file system there does not tell apart"
+	if n.fold != nil {
+		return "another source has this name, or one that differs in case alone, which the file system or service there does not tell apart"
 	}
 	return "another source has the same name"
 }

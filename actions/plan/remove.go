@@ -27,7 +27,7 @@ func (p *planner) remove(ctx context.Context) error {
 	if len(p.spec.Sources) == 0 {
 		return errors.New("name what to remove")
 	}
-	r := &remover{planner: p, names: newNames(false), keeps: map[string]bool{}}
+	r := &remover{planner: p, names: newNames(nil), keeps: map[string]bool{}}
 	if err := p.eachRoot(ctx, func(x root) error { return r.root(ctx, x) }); err != nil {
 		return err
 	}

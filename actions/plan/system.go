@@ -16,8 +16,9 @@ func (p *planner) knowFileSystem(t *target) {
 		p.load.medium = v.Info.Medium
 	}
 	t.window = compare.Window(kind)
-	t.shares, t.fold, t.plain = sharing[kind], folding[kind], plain[kind]
-	if t.fold {
+	t.shares, t.plain = sharing[kind], plain[kind]
+	if folding[kind] {
+		t.fold = strings.ToLower
 		t.forbids = `\:*?"<>|`
 	}
 	if strings.Contains(kind, "fat") && kind != "exfat" && kind != "fuse.exfat" || kind == "msdos" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"sd/actions/compare"
 	"sd/actions/steps"
 	"sd/actions/stores"
 	"sd/backends"
@@ -22,15 +23,15 @@ type target struct {
 
 	slash   bool
 	isRoot  bool
-	there   bool         // something is there
-	unasked bool         // nobody has looked: a folder of a volume, that may be there or not
-	entry   stores.Entry // what is there
-	window  timeWindow   // how exactly times are kept there
-	fold    bool         // names that differ in case alone are one
-	forbids string       // characters that names cannot have
-	shares  bool         // files can share blocks
-	plain   bool         // there are no links, owners and modes
-	largest int64        // bytes of a file; 0: no limit
+	there   bool                // something is there
+	unasked bool                // nobody has looked: a folder of a volume, that may be there or not
+	entry   stores.Entry        // what is there
+	window  timeWindow          // how exactly times are kept there
+	fold    func(string) string // where names that differ in case alone are one: to what they are folded
+	forbids string              // characters that names cannot have
+	shares  bool                // files can share blocks
+	plain   bool                // there are no links, owners and modes
+	largest int64               // bytes of a file; 0: no limit
 }
 
 // into tells whether sources go into the target, under their own names.
@@ -55,6 +56,10 @@ func (p *planner) findTarget(ctx context.Context, several bool) (*target, error)
 		t.vol, t.isRoot = st, name == ""
 		if _, ok := st.Backend().(backends.Putter); !ok {
 			return nil, fmt.Errorf("%s cannot be written to: the service or your account there only reads", uri(st, ""))
+		}
+		t.window = compare.Window(string(st.Info().Service))
+		if f, ok := st.Backend().(backends.CaseFolder); ok {
+			t.fold = f.Fold
 		}
 		if u, ok := st.Backend().(backends.Uploader); ok {
 			l := u.Limits()

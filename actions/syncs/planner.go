@@ -96,6 +96,7 @@ type planner struct {
 	open   []opened
 	empty  [2]map[string]frame
 	linked map[fileID]bool // files of several names that are copied
+	cases  *cases          // nil: both sides tell apart what differs in case alone
 	fence  bool            // the next step begins when all before it have ended
 
 	mu    sync.Mutex
@@ -119,6 +120,9 @@ func (p *planner) plan(ctx context.Context) error {
 	}
 	defer func() { p.last.close() }()
 	p.now = momentAfter(p.last.Saved, p.now)
+	if err := p.openCases(ctx); err != nil {
+		return err
+	}
 	if err := p.makeRoots(); err != nil {
 		return err
 	}

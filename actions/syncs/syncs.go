@@ -140,6 +140,7 @@ func (s *side) open(ctx context.Context, set *stores.Set, uri string) error {
 	switch st := s.store.(type) {
 	case *stores.Volume:
 		_, s.flat = st.Backend().(backends.Walker)
+		s.window = compare.Window(string(st.Info().Service))
 	case *stores.Content:
 		return fmt.Errorf("%s is no folder: a sync is of two folders", uri)
 	case *stores.Local:

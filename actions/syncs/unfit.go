@@ -13,6 +13,10 @@ func (p *planner) unfit(r *row) bool {
 		if e == nil {
 			continue
 		}
+		if p.cases.oneOfSeveral(r.rel) {
+			p.sum.Warn("case", "names that differ in case alone are left out, for "+p.cases.uri+" takes them for one: rename one of each", p.sides[i].uri(r.rel))
+			return true
+		}
 		if e.Kind == stores.Special {
 			p.sum.Warn("special", "pipes, sockets and devices are left out", p.sides[i].uri(r.rel))
 			return true

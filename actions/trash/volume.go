@@ -98,9 +98,12 @@ func found(ctx context.Context, v *stores.Volume, e *stores.Entry, keys []string
 	return "", gone
 }
 
-// putCopy copies e to the key and removes it. Another object of that key is errTaken; e being gone
-// is fs.ErrNotExist.
+// putCopy copies e to the key and removes it, or renames it where the store does. Another object
+// of that key is errTaken; e being gone is fs.ErrNotExist.
 func putCopy(ctx context.Context, v *stores.Volume, e *stores.Entry, key string) (string, error) {
+	if r := renamer(v); r != nil {
+		return putRenamed(ctx, v, r, e, key)
+	}
 	c, ok := v.Backend().(backends.Copier)
 	if !ok {
 		return "", pathError(v, "trash", e.Name, ErrNoTrash)
@@ -183,8 +186,9 @@ func restoreObject(ctx context.Context, v *stores.Volume, where, name string) (s
 	if !strings.HasPrefix(where, Folder+"/") {
 		return stores.Entry{}, pathError(v, "restore", name, fmt.Errorf("%q is no place in the trash: %w", where, fs.ErrInvalid))
 	}
-	c, ok := v.Backend().(backends.Copier)
-	if !ok {
+	r := renamer(v)
+	c, copies := v.Backend().(backends.Copier)
+	if r == nil && !copies {
 		return stores.Entry{}, pathError(v, "restore", name, errors.ErrUnsupported)
 	}
 	in, err := v.Stat(ctx, where)
@@ -193,6 +197,9 @@ func restoreObject(ctx context.Context, v *stores.Volume, where, name string) (s
 	}
 	if err != nil {
 		return stores.Entry{}, err
+	}
+	if r != nil {
+		return restoreRenamed(ctx, v, r, where, name)
 	}
 	_, err = c.Copy(ctx, name, where, backends.CopyOptions{Source: in.Version, Size: in.Size, Cond: backends.Cond{Absent: true}})
 	if err != nil && !errors.Is(err, fs.ErrExist) {
