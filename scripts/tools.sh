@@ -18,15 +18,18 @@ tool() {
 }
 
 # npm_tools: the programs that scripts/npm/package.json names, as its lock file pins them.
+# They are installed beside what is there, which tests may be using.
 npm_tools() {
-	local dir=$PWD/.tools/npm
+	local dir=$PWD/.tools/npm new=$PWD/.tools/npm.new
 	if cmp -s scripts/npm/package-lock.json "$dir/installed"; then return; fi
 	echo "installing the npm packages of scripts/npm into .tools/npm" >&2
-	mkdir -p "$dir"
-	rm -f "$dir/installed"
-	cp scripts/npm/package.json scripts/npm/package-lock.json "$dir"
-	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) </dev/null >&2
-	cp scripts/npm/package-lock.json "$dir/installed"
+	rm -rf "$new"
+	mkdir -p "$new"
+	cp scripts/npm/package.json scripts/npm/package-lock.json "$new"
+	(cd "$new" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) </dev/null >&2
+	cp scripts/npm/package-lock.json "$new/installed"
+	rm -rf "$dir"
+	mv "$new" "$dir"
 }
 
 versitygw() { tool versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0; }
@@ -38,10 +41,11 @@ for what in "$@"; do
 		versitygw
 		tool gofakes3 github.com/johannesboyne/gofakes3/cmd/gofakes3 v1.2.0
 		tool fake-gcs-server github.com/fsouza/fake-gcs-server v1.56.1
+		rclone
 		npm_tools
 		;;
 	lint) tool staticcheck honnef.co/go/tools/cmd/staticcheck v0.8.2 ;;
-	bench) tool rclone github.com/rclone/rclone v1.76.0 ;;
+	bench) rclone ;;
 	*) echo "tools.sh: unknown word $what" >&2; exit 2 ;;
 	esac
 done
