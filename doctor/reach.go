@@ -83,8 +83,8 @@ func (r *run) latency(ctx context.Context) Row {
 // slow is the latency from which a person notices each request.
 const slow = 500 * time.Millisecond
 
-// enough ends a listing of which the first page will do.
-var enough = errors.New("enough")
+// errEnough ends a listing of which the first page will do.
+var errEnough = errors.New("enough")
 
 // list lists the first page of the folder.
 func (r *run) list(ctx context.Context) Row {
@@ -103,12 +103,12 @@ func (r *run) list(ctx context.Context) Row {
 		}
 		if n += len(page); n >= 1000 {
 			all = false
-			return enough
+			return errEnough
 		}
 		return nil
 	})
 	took := time.Since(began)
-	if errors.Is(err, enough) || errors.Is(err, iofs.ErrNotExist) {
+	if errors.Is(err, errEnough) || errors.Is(err, iofs.ErrNotExist) {
 		err = nil
 	}
 	if err != nil {
