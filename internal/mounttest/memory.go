@@ -28,7 +28,7 @@ var memories = struct {
 
 // memory makes the volume's store in memory.
 func (v Volume) memory() (backends.Backend, error) {
-	cfg := mem.Config{PageSize: v.PageSize, Capacity: v.Capacity}
+	cfg := mem.Config{PageSize: v.PageSize, Capacity: v.Capacity, Limits: backends.UploadLimits{MaxPut: v.MaxPut}}
 	var b backends.Backend
 	var s *mem.Store
 	switch v.Memory {

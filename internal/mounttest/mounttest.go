@@ -33,9 +33,10 @@ type Volume struct {
 	Proxy, CACert  string // as in services.Volume
 
 	// Memory has the volume lie in the memory of the mount's process: Objects, Drive or Folding.
-	// Its content goes with that process; see Mount.Memory. Capacity bounds it, 0 does not.
-	Memory   string
-	Capacity int64
+	// Its content goes with that process; see Mount.Memory. Capacity bounds it, and MaxPut each
+	// file; 0 does not.
+	Memory           string
+	Capacity, MaxPut int64
 
 	Patience, Stall, Probing time.Duration
 	Poll                     time.Duration
