@@ -82,8 +82,8 @@ func (u *upload) join(ctx context.Context, pieces []piece, size int64, o *sdk.Ob
 	if len(pieces) == 0 {
 		return u.b.store(ctx, o, strings.NewReader(""), 0, c)
 	}
-	for level := 1; len(pieces) > maxSources; level++ {
-		groups := slices.Collect(slices.Chunk(pieces, maxSources))
+	for level := 1; len(pieces) > u.b.sources; level++ {
+		groups := slices.Collect(slices.Chunk(pieces, u.b.sources))
 		joined := make([]piece, len(groups))
 		err := each(ctx, len(groups), composesAtOnce, func(ctx context.Context, i int) error {
 			between := &sdk.Object{Name: fmt.Sprintf("%sjoined-%d-%05d", u.folder(), level, i), ContentType: "application/octet-stream"}
@@ -100,7 +100,7 @@ func (u *upload) join(ctx context.Context, pieces []piece, size int64, o *sdk.Ob
 	return u.b.compose(ctx, o, pieces, size, c)
 }
 
-// compose makes one object of at most 32. Pieces that are gone are backends.ErrNoUpload.
+// compose makes one object of others. Pieces that are gone are backends.ErrNoUpload.
 func (b *Backend) compose(ctx context.Context, o *sdk.Object, pieces []piece, size int64, c backends.Cond) (backends.Entry, error) {
 	on, err := newCondition(c)
 	if err != nil {

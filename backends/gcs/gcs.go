@@ -35,6 +35,8 @@ type Backend struct {
 	rest  *rest.Client
 	login *login // nil: requests are not signed
 
+	sources int // the most objects that one is composed of at a time
+
 	mu  sync.Mutex
 	api *sdk.Service // nil until the first request
 }
@@ -62,7 +64,7 @@ func New(cfg Config) (*Backend, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	b := &Backend{cfg: cfg}
+	b := &Backend{cfg: cfg, sources: maxSources}
 	transport := cfg.Transport
 	if transport == nil {
 		transport = rest.NewTransport(nil)

@@ -25,7 +25,7 @@ var limits = backends.UploadLimits{MinPart: 5 << 20, MaxPart: maxObject / maxPar
 
 const (
 	maxParts   = 10_000
-	maxSources = 32 // of one compose
+	maxSources = 32 // of one compose, by the service's rule
 )
 
 // Limits tells ours: the service has none for objects that others are composed of.

@@ -56,7 +56,8 @@ func left(t testing.TB, server *testserver.GCS) []string {
 func TestManyParts(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)
-	texts := make([]string, 32*32+5)
+	l.sources = 3
+	texts := make([]string, 3*3*3+2)
 	for i := range texts {
 		texts[i] = fmt.Sprintf("part %d;", i)
 	}
@@ -65,8 +66,8 @@ func TestManyParts(t *testing.T) {
 	if err != nil || got != strings.Join(texts, "") || at.Version != e.Version {
 		t.Errorf("got %d bytes of %+v, %v", len(got), at, err)
 	}
-	if n := l.faults.Count("COMPOSE"); n != 33+2+1 {
-		t.Errorf("composed %d times, want 36", n)
+	if n := l.faults.Count("COMPOSE"); n != 10+4+2+1 {
+		t.Errorf("composed %d times, want 17", n)
 	}
 	if keys := left(t, l.server); len(keys) != 0 {
 		t.Errorf("%d keys are left, such as %q", len(keys), keys[0])
@@ -159,17 +160,18 @@ func TestPartAfterTheEnd(t *testing.T) {
 // once, and leaves nothing.
 func TestCutShort(t *testing.T) {
 	t.Parallel()
-	texts := make([]string, 40)
+	texts := make([]string, 6)
 	for i := range texts {
 		texts[i] = fmt.Sprintf("part %d;", i)
 	}
 	for _, at := range []struct {
 		op  string
 		nth int
-	}{{"HEAD", 1}, {"COMPOSE", 1}, {"COMPOSE", 2}, {"COMPOSE", 3}, {"LIST", 1}, {"DELETE", 1}, {"DELETE", 20}, {"DELETE", 43}} {
+	}{{"HEAD", 1}, {"COMPOSE", 1}, {"COMPOSE", 2}, {"COMPOSE", 3}, {"LIST", 1}, {"DELETE", 1}, {"DELETE", 4}, {"DELETE", 9}} {
 		t.Run(fmt.Sprint(at.op, at.nth), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, nil)
+			l.sources = 4
 			u, err := l.Upload(t.Context(), "big", "", backends.Meta{})
 			if err != nil {
 				t.Fatal(err)
@@ -187,7 +189,9 @@ func TestCutShort(t *testing.T) {
 				return netproxy.Fault{}
 			})
 			_, _ = u.Commit(t.Context(), parts, backends.Cond{Absent: true})
-			again, err := open(t, l.server.URL, nil).Upload(t.Context(), "big", u.ID(), backends.Meta{})
+			next := open(t, l.server.URL, nil)
+			next.sources = 4
+			again, err := next.Upload(t.Context(), "big", u.ID(), backends.Meta{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +199,7 @@ func TestCutShort(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, is, err := read(t.Context(), open(t, l.server.URL, nil), "big", "", 0, -1)
+			got, is, err := read(t.Context(), next, "big", "", 0, -1)
 			if err != nil || got != strings.Join(texts, "") || is.Version != e.Version {
 				t.Errorf("got %d bytes of %+v, %v; want %+v", len(got), is, err, e)
 			}
@@ -257,5 +261,18 @@ func TestBrokenLargePut(t *testing.T) {
 	_, err = l.Put(ctx, "file", strings.NewReader("x"), 1, backends.Meta{}, backends.Cond{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+// TestMostParts of one level are as many as the service takes.
+func TestMostParts(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, nil)
+	texts := slices.Repeat([]string{"x"}, maxSources+1)
+	for n, want := range map[int]int{maxSources: 1, maxSources + 1: 3} {
+		l.faults.Forget()
+		if e := uploadFile(t, l.Backend, "file", backends.Cond{}, texts[:n]...); e.Size != int64(n) || l.faults.Count("COMPOSE") != want {
+			t.Errorf("%d parts made %+v by %d requests, want %d", n, e, l.faults.Count("COMPOSE"), want)
+		}
 	}
 }
