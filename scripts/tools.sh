@@ -32,6 +32,7 @@ npm_tools() {
 	mv "$new" "$dir"
 }
 
+rclone() { tool rclone github.com/rclone/rclone v1.76.0; }
 versitygw() { tool versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0; }
 
 for what in "$@"; do
