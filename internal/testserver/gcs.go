@@ -87,7 +87,7 @@ func (g *GCS) MakeBucket(ctx context.Context, bucket string) error {
 // Put writes one object. Resource is what the API calls an object resource: metadata,
 // contentType, contentEncoding and the like; it may be nil.
 func (g *GCS) Put(ctx context.Context, bucket, key string, content []byte, resource map[string]any) error {
-	full := map[string]any{"name": key}
+	full := map[string]any{"name": key, "contentType": "application/octet-stream"}
 	for k, v := range resource {
 		full[k] = v
 	}
@@ -97,7 +97,7 @@ func (g *GCS) Put(ctx context.Context, bucket, key string, content []byte, resou
 	}
 	const boundary = "a-line-that-no-test-writes"
 	body := "--" + boundary + "\r\nContent-Type: application/json\r\n\r\n" + string(text) +
-		"\r\n--" + boundary + "\r\nContent-Type: application/octet-stream\r\n\r\n" + string(content) + "\r\n--" + boundary + "--\r\n"
+		"\r\n--" + boundary + "\r\nContent-Type: " + fmt.Sprint(full["contentType"]) + "\r\n\r\n" + string(content) + "\r\n--" + boundary + "--\r\n"
 	_, err = g.call(ctx, http.MethodPost, "/upload/storage/v1/b/"+url.PathEscape(bucket)+"/o?uploadType=multipart",
 		"multipart/related; boundary="+boundary, strings.NewReader(body))
 	return err
