@@ -26,7 +26,7 @@ func newOAuth() *oauth.Server {
 			return q("token_access_type") == "offline"
 		},
 		Lifetime: 4 * time.Hour, TokenType: "bearer", AccessPrefix: "sl.", RefreshPrefix: "",
-		Extra: map[string]any{"uid": "1000000001", "account_id": accountID}, Problem: problem,
+		Extra: map[string]any{"uid": "1000000001", "account_id": accountID}, Problem: problem, TokenQuery: true,
 	}, oauth.App{ID: ClientID, Secret: ClientSecret, Redirects: Redirects}, oauth.Keep)
 }
 

@@ -43,6 +43,8 @@ type Dialect struct {
 	TokenType, AccessPrefix, RefreshPrefix string
 	// Extra goes into every token answer.
 	Extra map[string]any
+	// TokenQuery takes what is asked of the token endpoint in the query too.
+	TokenQuery bool
 	// Problem is the answer for what went wrong.
 	Problem func(Trouble) (status int, body map[string]any)
 	// Device offers the device code flow; the scopes it refuses are in DeviceRefuses.

@@ -32,11 +32,11 @@ const (
 
 // TokenEndpoint gives tokens for codes, refresh tokens and device codes.
 func (s *Server) TokenEndpoint(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "" {
+	if err := r.ParseForm(); err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "" && !s.dialect.TokenQuery {
 		s.problem(w, BadRequest)
 		return
 	}
-	form := r.PostForm
+	form := r.Form
 	for _, values := range form {
 		if len(values) > 1 {
 			s.problem(w, BadRequest)
