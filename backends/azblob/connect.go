@@ -110,11 +110,17 @@ func (b *Backend) mend(c *conn, err error) bool {
 
 // loginRefused tells whether a refusal is one of who asks, rather than of what is asked.
 func loginRefused(err error) bool {
-	switch codeOf(err) {
+	var answer *azcore.ResponseError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.ErrorCode {
 	case "AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation":
 		return true
+	case "AuthorizationFailure": // of the rights, as a rule
+		return answer.RawResponse != nil && strings.HasPrefix(messageOf(answer.RawResponse), "Server failed to authenticate")
 	}
-	return statusOf(err) == http.StatusUnauthorized
+	return answer.StatusCode == http.StatusUnauthorized
 }
 
 // credentialPatience ends before that of an operation, so that the reason is told.

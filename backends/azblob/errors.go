@@ -155,6 +155,7 @@ func (b *Backend) explain(err error) error {
 		means.text = adviceClock
 	case loginRefused(err):
 		b.expired.Store(true)
+		means.text = adviceLogin
 	case means.kind == nil && means.text == "":
 		means.text = "the server refused the request"
 		if status >= 500 {
