@@ -48,12 +48,16 @@ func (v Volume) Open(l Limits) (backends.Backend, error) {
 
 // openers say what opens the volumes of each service.
 var openers = map[sdpath.Service]func(Volume, Limits) (backends.Backend, error){
-	sdpath.S3:     openS3,
-	sdpath.Wasabi: openS3,
-	sdpath.Spaces: openS3,
-	sdpath.B2:     openS3,
-	sdpath.GCS:    openGCS,
-	sdpath.AzBlob: openAzBlob,
+	sdpath.S3:       openS3,
+	sdpath.Wasabi:   openS3,
+	sdpath.Spaces:   openS3,
+	sdpath.B2:       openS3,
+	sdpath.GCS:      openGCS,
+	sdpath.AzBlob:   openAzBlob,
+	sdpath.GDrive:   openDrive,
+	sdpath.OneDrive: openDrive,
+	sdpath.Dropbox:  openDrive,
+	sdpath.Rclone:   openRemote,
 }
 
 // A Service is one row of the table: a service, or one kind of remote of a service that has many.
@@ -124,4 +128,10 @@ var table = []Service{
 	{"b2", sdpath.B2, versitygwCannot, 0, startS3(sdpath.B2)},
 	{"gcs", sdpath.GCS, gcsCannot, 0, startGCS},
 	{"azblob", sdpath.AzBlob, azblobCannot, 0, startAzBlob},
+	{"webdav", sdpath.Rclone, nil, 0, startRemote("webdav")},
+	{"sftp", sdpath.Rclone, nil, 0, startRemote("sftp")},
+	{"ftp", sdpath.Rclone, nil, 0, startRemote("ftp")},
+	{"gdrive", sdpath.GDrive, nil, 0, startDrive(sdpath.GDrive)},
+	{"onedrive", sdpath.OneDrive, nil, 0, startDrive(sdpath.OneDrive)},
+	{"dropbox", sdpath.Dropbox, nil, 0, startDrive(sdpath.Dropbox)},
 }

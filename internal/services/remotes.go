@@ -1,0 +1,53 @@
+package services
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rclone/rclone/fs/config/obscure"
+
+	"sd/internal/testserver"
+	"sd/sdpath"
+)
+
+// startRemote gives a folder that rclone serves over some protocol, as a remote of a configuration
+// file.
+func startRemote(kind string) func(testing.TB) *Running {
+	return func(t testing.TB) *Running {
+		t.Helper()
+		server := testserver.Rclone(t, kind)
+		conf := t.TempDir()
+		at := func(file, addr string) Volume {
+			host, port, err := net.SplitHostPort(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			where := fmt.Sprintf("host = %s\nport = %s", host, port)
+			switch kind {
+			case "webdav":
+				where = fmt.Sprintf("url = http://%s\nvendor = rclone", addr)
+			case "sftp":
+				where += "\nshell_type = none"
+			}
+			file = filepath.Join(conf, file)
+			text := fmt.Sprintf("[%s]\ntype = %s\n%s\nuser = %s\npass = %s\n", kind, kind, where,
+				testserver.RcloneUser, obscure.MustObscure(testserver.RclonePass))
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return Volume{Service: sdpath.Rclone, Identifier: kind, Config: map[string]string{"config_file": file}}
+		}
+		r := &Running{Direct: at("direct.conf", server.Addr)}
+		if kind == "webdav" {
+			faults := newProxied(t, "http://"+server.Addr)
+			r.Faults, r.Volume = faults, at("rclone.conf", faults.Addr())
+			return r
+		}
+		faults := newWire(t, server.Addr)
+		r.Faults, r.Volume = faults, at("rclone.conf", faults.Addr())
+		return r
+	}
+}
