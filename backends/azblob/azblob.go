@@ -52,7 +52,6 @@ var _ interface {
 	backends.Remover
 	backends.Copier
 	backends.PeerCopier
-	backends.MetaSetter
 	backends.Uploader
 	backends.Prober
 	backends.DirMaker

@@ -37,12 +37,6 @@ func (b *Backend) CopyFrom(ctx context.Context, dst string, from backends.Backen
 	return e, pathError("copy", dst, err)
 }
 
-// SetMeta changes what a blob carries, in place.
-func (b *Backend) SetMeta(ctx context.Context, name, version string, m backends.Meta) (backends.Entry, error) {
-	e, err := b.copy(work(ctx), name, b, name, backends.CopyOptions{Source: version, Meta: &m})
-	return e, pathError("set metadata", name, err)
-}
-
 // original is what is to be copied.
 type original struct {
 	backends.Entry
@@ -178,6 +172,9 @@ func (b *Backend) copyFailed(ctx context.Context, dst string, from original, o b
 	missing := errors.Is(err, iofs.ErrNotExist)
 	if codeIs(err, "ContainerNotFound") || !missing && !errors.Is(err, backends.ErrChanged) && !errors.Is(err, iofs.ErrExist) {
 		return backends.Entry{}, err
+	}
+	if codeIs(err, "SourceConditionNotMet") && attempts < 2 {
+		return backends.Entry{}, pathError("copy", from.Name, err)
 	}
 	at, reply, there := b.look(ctx, dst, "")
 	if there == nil && attempts > 1 && from.reply != nil && at.Size == from.Size && at.Size > 0 && len(reply.ContentMD5) > 0 &&

@@ -45,7 +45,7 @@ func TestLostAnswers(t *testing.T) {
 			return put(b, "old", "newer", backends.Meta{ModTime: when}, backends.Cond{Version: old.Version})
 		}, "old", "newer"},
 		{"metadata", "META", func(b *Backend, old backends.Entry) (backends.Entry, error) {
-			return b.SetMeta(t.Context(), "old", old.Version, backends.Meta{ModTime: when})
+			return setMeta(t, b, "old", old.Version, backends.Meta{ModTime: when})
 		}, "old", "old"},
 		{"copy", "COPY", func(b *Backend, _ backends.Entry) (backends.Entry, error) {
 			return b.Copy(t.Context(), "copy", "src", backends.CopyOptions{Cond: backends.Cond{Absent: true}})

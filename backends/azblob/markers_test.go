@@ -149,7 +149,7 @@ func TestMetaOfOthers(t *testing.T) {
 	if want := time.Date(2021, 2, 3, 3, 5, 6, 789012345, time.UTC); err != nil || !e.Meta.ModTime.Equal(want) || e.Meta.Mode != 0o644 {
 		t.Fatalf("got %+v, %v", e.Meta, err)
 	}
-	changed, err := l.SetMeta(t.Context(), "file.txt", e.Version, backends.Meta{Mode: 0o100600, ModTime: time.Unix(7, 0), ContentType: "text/new"})
+	changed, err := setMeta(t, l.Backend, "file.txt", e.Version, backends.Meta{Mode: 0o100600, ModTime: time.Unix(7, 0), ContentType: "text/new"})
 	if err != nil || changed.Version == e.Version || len(changed.Sums) != 1 {
 		t.Fatalf("got %+v, %v", changed, err)
 	}
@@ -164,7 +164,7 @@ func TestMetaOfOthers(t *testing.T) {
 	if got, _, err := read(t.Context(), l, "file.txt", changed.Version, 0, -1); got != "text" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := l.SetMeta(t.Context(), "file.txt", e.Version, backends.Meta{}); !errors.Is(err, backends.ErrChanged) {
+	if _, err := setMeta(t, l.Backend, "file.txt", e.Version, backends.Meta{}); !errors.Is(err, backends.ErrChanged) {
 		t.Errorf("metadata of an old version: got %v, want %v", err, backends.ErrChanged)
 	}
 

@@ -194,3 +194,9 @@ func until(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// setMeta changes what a file carries.
+func setMeta(t testing.TB, b *Backend, name, version string, m backends.Meta) (backends.Entry, error) {
+	t.Helper()
+	return b.Copy(t.Context(), name, name, backends.CopyOptions{Source: version, Meta: &m})
+}
