@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	iofs "io/fs"
 	"slices"
 
@@ -29,6 +30,7 @@ type commit struct {
 	timeSet  bool
 	stream   *stream
 	backend  backends.Backend
+	checksum checksum  // as the store tells it, where only that can tell ours
 	digest   string    // the BLAKE3 of an upload in parts, "" if it is not known
 	partial  bool      // the bytes arrived, what the object carries did not
 	copied   string    // the name of the conflict copy
@@ -178,7 +180,7 @@ func (f *File) startCommit(target uint64, background bool) *commit {
 		f.dropStream()
 		c.stream = nil
 	}
-	f.try(attempt{m.size, m.meta.ModTime, ""})
+	f.try(attempt{Size: m.size, ModTime: m.meta.ModTime})
 	c.ctx, c.cancel = context.WithCancel(f.store.ctx)
 	if !f.store.spawn(c.run) {
 		c.cancel()
@@ -289,9 +291,19 @@ func (c *commit) put(b backends.Backend) (backends.Entry, error) {
 	if !ok {
 		return backends.Entry{}, fmt.Errorf("this store takes no files: %w", errors.ErrUnsupported)
 	}
+	// What came from the object that is about to be replaced cannot be compared with anything
+	// afterwards, so the store's own checksum is computed where it has one.
+	var own hash.Hash
+	algorithm := ""
+	if !c.view.local(0, c.view.size) {
+		own, algorithm = hashLike(&c.entry)
+	}
 	var err error
-	if c.meta.BLAKE3, err = sum(c.ctx, &c.view); err != nil {
+	if c.meta.BLAKE3, err = sum(c.ctx, &c.view, own); err != nil {
 		return backends.Entry{}, err
+	}
+	if own != nil {
+		c.checksum = newChecksum(algorithm, own)
 	}
 	c.note()
 	e, err := putter.Put(c.ctx, c.name, c.view.section(c.ctx, 0, c.view.size), c.view.size, c.meta, c.cond)
@@ -304,9 +316,18 @@ func (c *commit) note() {
 	if c.beside {
 		return
 	}
-	c.file.mu.Lock()
-	defer c.file.mu.Unlock()
-	c.file.try(attempt{c.view.size, c.meta.ModTime, c.meta.BLAKE3})
+	f := c.file
+	f.mu.Lock()
+	f.try(attempt{c.view.size, c.meta.ModTime, c.meta.BLAKE3, c.checksum})
+	f.mu.Unlock()
+	if c.checksum == "" {
+		return // whoever goes on with it can compare the bytes, or the BLAKE3
+	}
+	f.journal.Lock()
+	defer f.journal.Unlock()
+	if err := f.rejournal(); err != nil {
+		f.store.cfg.Log.Warn("the journal was not brought up to date", "error", err)
+	}
 }
 
 // named completes what the store told of the object.

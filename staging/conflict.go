@@ -94,6 +94,9 @@ func (c *commit) isTried(e backends.Entry) bool {
 		if t.Size != e.Size {
 			return false
 		}
+		if t.Sum.is(&e) {
+			return true
+		}
 		if t.BLAKE3 != "" && e.Meta != nil && e.Meta.BLAKE3 != "" {
 			return t.BLAKE3 == e.Meta.BLAKE3
 		}
@@ -118,12 +121,15 @@ func (c *commit) ours(e backends.Entry) (bool, error) {
 		return hex.EncodeToString(h.Sum(nil)) == want, nil
 	}
 	if e.Meta != nil && e.Meta.BLAKE3 != "" && whole {
-		digest, err := sum(c.ctx, &c.view)
+		digest, err := sum(c.ctx, &c.view, nil)
 		return digest == e.Meta.BLAKE3, err
 	}
+	if !whole && c.sentAs(&e) {
+		return true, nil
+	}
 	// Bytes that were to come from the Base cannot be compared any more. Then the time,
-	// which is exact, has to be ours too.
-	if !whole && (!c.isTime(timeOf(e)) || c.view.borrows() && !timeOf(e).Equal(c.meta.ModTime)) {
+	// which is exact as far as it is told, has to be ours too.
+	if !whole && (!c.isTime(&e) || c.view.borrows() && !timeOf(e).Equal(c.meta.ModTime)) {
 		return false, nil // bytes of another object may have come after those that were sent
 	}
 	for off := int64(0); off < c.view.size; {
@@ -146,9 +152,22 @@ func timeOf(e backends.Entry) time.Time {
 	return e.ModTime
 }
 
-func (c *commit) isTime(t time.Time) bool {
-	return !t.IsZero() && (t.Equal(c.meta.ModTime) ||
-		slices.ContainsFunc(c.tried, func(a attempt) bool { return t.Equal(a.ModTime) }))
+// isTime tells whether e has the time that a commit of this File gave it.
+func (c *commit) isTime(e *backends.Entry) bool {
+	t, same := timeOf(*e), time.Time.Equal
+	if e.Meta == nil {
+		same = sameTime
+	}
+	return !t.IsZero() && (same(c.meta.ModTime, t) ||
+		slices.ContainsFunc(c.tried, func(a attempt) bool { return same(a.ModTime, t) }))
+}
+
+// sentAs tells whether e has the checksum of what this commit, or one of the same bytes before
+// it, has sent.
+func (c *commit) sentAs(e *backends.Entry) bool {
+	return c.checksum.is(e) || slices.ContainsFunc(c.tried, func(a attempt) bool {
+		return a.Size == c.view.size && a.ModTime.Equal(c.meta.ModTime) && a.Sum.is(e)
+	})
 }
 
 // md5Of is the MD5 of the bytes of e where the store tells, else "".

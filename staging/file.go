@@ -106,6 +106,7 @@ type attempt struct {
 	Size    int64     `json:"size"`
 	ModTime time.Time `json:"mtime"`
 	BLAKE3  string    `json:"blake3,omitempty"`
+	Sum     checksum  `json:"sum,omitempty"`
 }
 
 func (f *File) fail(op string, err error) error {

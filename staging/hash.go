@@ -2,22 +2,28 @@ package staging
 
 import (
 	"context"
+	"hash"
 	"io"
 
 	"sd/identity"
 )
 
-// sum is the BLAKE3 of a whole view, in hex.
-func sum(ctx context.Context, v *view) (string, error) {
+// sum is the BLAKE3 of a whole view, in hex. Other hashes, which may be nil, are given the
+// same bytes.
+func sum(ctx context.Context, v *view, other hash.Hash) (string, error) {
 	h := identity.New()
-	if err := hashInto(h, v.section(ctx, 0, v.size)); err != nil {
+	var w io.Writer = h
+	if other != nil {
+		w = io.MultiWriter(h, other)
+	}
+	if err := hashInto(w, v.section(ctx, 0, v.size)); err != nil {
 		return "", err
 	}
 	return h.Sum().String(), nil
 }
 
 // hashInto reads r to its end.
-func hashInto(h *identity.Hasher, r io.Reader) error {
+func hashInto(h io.Writer, r io.Reader) error {
 	buf := make([]byte, 256<<10)
 	_, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{r}, buf)
 	return err

@@ -58,7 +58,7 @@ func (c *commit) sendAll(u backends.Uploader) (backends.Entry, error) {
 	}
 	if !c.beside {
 		f.mu.Lock()
-		f.try(attempt{c.view.size, st.meta.ModTime, ""})
+		f.try(attempt{Size: c.view.size, ModTime: st.meta.ModTime})
 		f.mu.Unlock()
 		f.journal.Lock()
 		err = f.rejournal()
