@@ -1,0 +1,42 @@
+package rclone
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"sd/backends"
+	"sd/backends/backendtest"
+	"sd/internal/testserver"
+)
+
+func TestServers(t *testing.T) {
+	for _, kind := range []string{"webdav", "sftp", "ftp"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			srv := testserver.Rclone(t, kind)
+			backendtest.Run(t, func(t *testing.T) backends.Backend { return served(t, srv, nil) }, backendtest.Options{
+				CanHold: holds[kind],
+			})
+		})
+	}
+}
+
+// holds tells what the servers of the tests can hold.
+var holds = map[string]func(string) bool{
+	"webdav": func(name string) bool { return plainName(name) && !strings.ContainsAny(name, "\r\n\t\x01\x7f") },
+	"sftp":   plainName,
+	"ftp": func(name string) bool {
+		return plainName(name) && !strings.ContainsAny(name, "\r\n")
+	},
+}
+
+// plainName leaves out what rclone cannot pass through whole, and what no Linux file can be called.
+func plainName(name string) bool {
+	for seg := range strings.SplitSeq(name, "/") {
+		if len(seg) > 255 {
+			return false
+		}
+	}
+	return utf8.ValidString(name)
+}
