@@ -110,7 +110,11 @@ func (r *run) tidy(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyFor)
 	defer cancel()
 	r.progress("tidy up", 0, 0)
-	if err := errors.Join(r.endUploads(ctx), r.removeFiles(ctx), r.removeRest(ctx)); err != nil {
+	uploads, files := r.endUploads(ctx), r.removeFiles(ctx)
+	if r.may.list {
+		files = nil // the listing tells what is there in truth
+	}
+	if err := errors.Join(uploads, files, r.removeRest(ctx)); err != nil {
 		r.report.Left = append(r.report.Left, r.scratch)
 		r.tell(Row{What: "tidy up", Found: text(err), Does: "nothing: remove " + r.scratch + " yourself", Level: Fail})
 		return
@@ -165,7 +169,7 @@ func (r *run) removeFiles(ctx context.Context) error {
 	}
 	parallel(len(names), func(i int) {
 		e := remover.Remove(ctx, names[i], backends.Cond{})
-		if e == nil || errors.Is(e, iofs.ErrNotExist) || errors.Is(e, backends.ErrIsDir) || errors.Is(e, backends.ErrNotDir) {
+		if e == nil || errors.Is(e, iofs.ErrNotExist) {
 			return
 		}
 		if _, missing := r.Stat(ctx, names[i]); errors.Is(missing, iofs.ErrNotExist) {
