@@ -65,15 +65,6 @@ func (e *entry) sorted() []*entry {
 	return list
 }
 
-func (e *entry) within(top *entry) bool {
-	for ; e != nil; e = e.parent {
-		if e == top {
-			return true
-		}
-	}
-	return false
-}
-
 func (e *entry) kind() string {
 	if e.folder {
 		return "folder"

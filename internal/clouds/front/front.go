@@ -4,6 +4,7 @@
 package front
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -37,6 +38,7 @@ type Front struct {
 	dead     bool
 	hang     chan struct{} // closed when the service moves again; nil while it does
 	closed   bool
+	bell     chan struct{} // closed at the next request; nil while nobody waits for one
 }
 
 // Route is the name of the call that r makes.
@@ -63,6 +65,27 @@ func (f *Front) Count(route string) int {
 		}
 	}
 	return n
+}
+
+// Await returns when at least n requests of one route, or of all when route is "", have
+// come in since the start or the last Forget. They need not be answered yet.
+func (f *Front) Await(ctx context.Context, route string, n int) error {
+	for {
+		f.mu.Lock()
+		if f.bell == nil {
+			f.bell = make(chan struct{})
+		}
+		bell := f.bell
+		f.mu.Unlock()
+		if f.Count(route) >= n {
+			return nil
+		}
+		select {
+		case <-bell:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Counts is the number of requests by route.
@@ -122,6 +145,10 @@ func (f *Front) note(route string, r *http.Request) int {
 		Route: route, Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(),
 		Query: r.URL.Query(), Header: maps.Clone(r.Header), At: time.Now(),
 	})
+	if f.bell != nil {
+		close(f.bell)
+		f.bell = nil
+	}
 	return len(f.requests) - 1
 }
 
