@@ -86,7 +86,7 @@ func (u *upload) join(ctx context.Context, pieces []piece, size int64, o *sdk.Ob
 		groups := slices.Collect(slices.Chunk(pieces, u.b.sources))
 		joined := make([]piece, len(groups))
 		err := each(ctx, len(groups), composesAtOnce, func(ctx context.Context, i int) error {
-			between := &sdk.Object{Name: fmt.Sprintf("%sjoined-%d-%05d", u.folder(), level, i), ContentType: "application/octet-stream"}
+			between := &sdk.Object{Name: fmt.Sprintf("%sjoined-%d-%05d", u.folder(), level, i), ContentType: unknownType}
 			e, err := u.b.compose(ctx, between, groups[i], size, backends.Cond{})
 			joined[i].key = between.Name
 			joined[i].generation, _ = parseVersion(e.Version)
@@ -106,7 +106,7 @@ func (b *Backend) compose(ctx context.Context, o *sdk.Object, pieces []piece, si
 	if err != nil {
 		return backends.Entry{}, err
 	}
-	request := &sdk.ComposeRequest{Destination: o}
+	request := &sdk.ComposeRequest{Destination: &sdk.Object{ContentType: o.ContentType, Metadata: o.Metadata}}
 	for _, p := range pieces {
 		request.SourceObjects = append(request.SourceObjects, &sdk.ComposeRequestSourceObjects{Name: p.key, Generation: p.generation})
 	}

@@ -35,8 +35,9 @@ type Config struct {
 	ProbeEvery time.Duration
 	// PageSize is the number of keys asked for in one LIST; 0 is 1000, the most.
 	PageSize int
-	// PartSize is the size in bytes above which Put sends a file in pieces of that size, in
-	// one resumable upload; 0 is 16 MiB. It is rounded up to a multiple of 256 KiB.
+	// PartSize is the size in bytes of the pieces in which Put sends a file that is larger
+	// than four of them, by one resumable upload; 0 is 16 MiB. It is rounded up to a multiple
+	// of 256 KiB.
 	PartSize int
 	// Transport carries the requests, also those for tokens; nil is one that is tuned for
 	// parallel transfers.

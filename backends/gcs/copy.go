@@ -2,6 +2,7 @@ package gcs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	iofs "io/fs"
@@ -58,7 +59,7 @@ func (b *Backend) copy(ctx context.Context, dst string, in *Backend, src string,
 	case holdable(dst) != nil:
 		return backends.Entry{}, holdable(dst)
 	case itself && !marks(src):
-		return b.patch(ctx, dst, o)
+		return b.change(ctx, dst, o)
 	}
 	from := original{name: src, in: in}
 	if o.Source != "" {
@@ -75,13 +76,13 @@ func (b *Backend) copy(ctx context.Context, dst string, in *Backend, src string,
 		from.reply, from.generation, size = reply, reply.Generation, e.Size
 	}
 	if itself {
-		return b.patch(ctx, dst, o)
+		return b.change(ctx, dst, o)
 	}
 	var err error
 	if o.Cond, err = b.overMarker(ctx, dst, size, o.Cond); err != nil {
 		return backends.Entry{}, err
 	}
-	var carries *sdk.Object // nil takes over all
+	carries := &sdk.Object{} // takes over all
 	if o.Meta != nil {
 		carries = replacement(from.reply, *o.Meta)
 	}
@@ -100,7 +101,6 @@ type original struct {
 // and m does not know about.
 func replacement(from *sdk.Object, m backends.Meta) *sdk.Object {
 	o := &sdk.Object{
-		ContentType:        from.ContentType,
 		CacheControl:       from.CacheControl,
 		ContentDisposition: from.ContentDisposition,
 		ContentEncoding:    from.ContentEncoding,
@@ -108,8 +108,8 @@ func replacement(from *sdk.Object, m backends.Meta) *sdk.Object {
 		CustomTime:         from.CustomTime,
 		StorageClass:       from.StorageClass,
 	}
-	if m.ContentType != "" {
-		o.ContentType = m.ContentType
+	if o.ContentType = cmp.Or(m.ContentType, from.ContentType); o.ContentType == "" {
+		o.ContentType = unknownType // an empty description would take over all
 	}
 	o.Metadata, _ = metadataOf(m, form.Foreign(from.Metadata))
 	return o
@@ -185,10 +185,27 @@ func (b *Backend) copyFailed(ctx context.Context, dst string, from original, car
 // isCopy tells whether at is what a copy of src would be.
 func isCopy(at, src, carries *sdk.Object) bool {
 	metadata := src.Metadata
-	if carries != nil {
+	if carries.ContentType != "" {
 		metadata = carries.Metadata
 	}
 	return at.Size == src.Size && at.Crc32c == src.Crc32c && at.Crc32c != "" && maps.Equal(at.Metadata, metadata)
+}
+
+// change has an object carry other metadata. Machines of Google's are often allowed to write
+// objects, but not to change them; then it is a copy of the object onto itself.
+func (b *Backend) change(ctx context.Context, key string, o backends.CopyOptions) (backends.Entry, error) {
+	e, err := b.patch(ctx, key, o)
+	if !reasonIs(err, "insufficientPermissions") {
+		return e, err
+	}
+	e, reply, looked := b.look(ctx, key, o.Source)
+	if looked != nil {
+		return backends.Entry{}, looked
+	}
+	if o.Cond == (backends.Cond{}) {
+		o.Cond.Version = version(reply.Generation, reply.Metageneration)
+	}
+	return b.rewrite(ctx, key, original{key, b, reply.Generation, reply}, e.Size, replacement(reply, *o.Meta), o.Cond)
 }
 
 // patch has an object carry other metadata.

@@ -22,7 +22,7 @@ type answerError struct {
 	kind    error // a sentinel, or nil
 	text    string
 	details string
-	status  int
+	reason  string // the service's own word
 }
 
 func (e *answerError) Error() string {
@@ -86,7 +86,7 @@ var statuses = map[int]means{
 }
 
 // errName is what a name is that the service does not take.
-var errName = fmt.Errorf("Google Cloud Storage holds no object of such a name: %w", syscall.EILSEQ)
+var errName = fmt.Errorf("the service holds no object of such a name: %w", syscall.EILSEQ)
 
 // explain maps an SDK error to the sentinels of package backends. The server's own
 // words stay in the text; secrets do not.
@@ -125,9 +125,9 @@ func (b *Backend) explain(err error) error {
 // noLogin explains a failure to find out who we are.
 func (b *Backend) noLogin(missing *credentialError) error {
 	if missing.unreachable {
-		return &answerError{backends.ErrOffline, "no login: who gives it does not answer", b.clean(missing.Error()), 0}
+		return &answerError{backends.ErrOffline, "no login: who gives it does not answer", b.clean(missing.Error()), ""}
 	}
-	return &answerError{iofs.ErrPermission, "no login: log in with Google's tools, or give the volume credentials", b.clean(missing.Error()), 0}
+	return &answerError{iofs.ErrPermission, "no login: log in with Google's tools, or give the volume credentials", b.clean(missing.Error()), ""}
 }
 
 // answered explains a refusal of the service.
@@ -158,7 +158,7 @@ func (b *Backend) answered(answer *googleapi.Error) error {
 	if id := answer.Header.Get("X-Guploader-Uploadid"); id != "" {
 		details += ", request " + b.clean(id)
 	}
-	return &answerError{m.kind, m.text, details, answer.Code}
+	return &answerError{m.kind, m.text, details, reason}
 }
 
 // clean makes foreign text fit for an error message: one line, not too long, no secret.
@@ -176,8 +176,8 @@ type protocolError struct{ text string }
 func (e *protocolError) Error() string        { return "the server broke the protocol: " + e.text }
 func (e *protocolError) RetryableError() bool { return false }
 
-// statusIs tells whether an error that was explained came with an HTTP status.
-func statusIs(err error, status int) bool {
+// reasonIs tells whether an error that was explained came with that word of the service.
+func reasonIs(err error, reason string) bool {
 	var answer *answerError
-	return errors.As(err, &answer) && answer.status == status
+	return errors.As(err, &answer) && answer.reason == reason
 }

@@ -129,7 +129,7 @@ func TestFaults(t *testing.T) {
 // TestStats counts what went wrong and was mended.
 func TestStats(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, hasty)
+	l := newLab(t, func(c *Config) { c.Stall = 3 * time.Second })
 	l.server.MustPut(t, bucket, "file", "0123456789")
 	faults := []netproxy.Fault{
 		{Kind: netproxy.Status, Status: 503}, {Kind: netproxy.StallHead}, {Kind: netproxy.CutBody, After: 4}, {},

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/oauth2/google"
 )
 
-// scope is what tokens are asked for: reading, writing and describing objects.
-const scope = "https://www.googleapis.com/auth/devstorage.read_write"
+// scope is what tokens are asked for. With less, metadata cannot be changed in place.
+const scope = "https://www.googleapis.com/auth/devstorage.full_control"
 
 // credentialError is a failure to find out who we are. The bucket was not asked.
 type credentialError struct {

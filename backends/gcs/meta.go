@@ -22,6 +22,9 @@ const (
 	gcsfuseTime = "gcsfuse_mtime"
 )
 
+// unknownType is the content type of bytes of which nothing is known.
+const unknownType = "application/octet-stream"
+
 // keyUpload names the upload in parts that made an object.
 const keyUpload = "sd-upload"
 
@@ -75,7 +78,7 @@ func contentType(key string, m backends.Meta) string {
 	if t := mime.TypeByExtension(path.Ext(key)); t != "" {
 		return t
 	}
-	return "application/octet-stream"
+	return unknownType
 }
 
 // resource is the description of an object that is to be made, and what of m it stores.

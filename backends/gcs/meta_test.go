@@ -3,13 +3,16 @@ package gcs
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
+	iofs "io/fs"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	"sd/backends"
+	"sd/internal/netproxy"
 )
 
 // TestMetaOfOthers reads what other tools write.
@@ -81,6 +84,35 @@ func TestForeignMetadata(t *testing.T) {
 		if got := fmt.Sprint(is["contentType"], is["cacheControl"], is["contentLanguage"], is["contentDisposition"]); got != "text/odd"+"max-age=5"+"de"+"inline" {
 			t.Errorf("%s carries %v", dst, got)
 		}
+	}
+}
+
+// TestChangeWithoutTheRight to change objects makes a copy of the object onto itself.
+func TestChangeWithoutTheRight(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, nil)
+	if err := l.server.Put(t.Context(), bucket, "file", []byte("text"), map[string]any{"metadata": map[string]string{"colour": "red", "uid": "5"}}); err != nil {
+		t.Fatal(err)
+	}
+	old, err := l.Stat(t.Context(), "file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.faults.Script(netproxy.Rule{Op: "PATCH", Fault: netproxy.Fault{Kind: netproxy.Status, Status: 403, Code: "insufficientPermissions"}})
+	o := backends.CopyOptions{Source: old.Version, Size: old.Size, Meta: &backends.Meta{Mode: 0o100600}, Cond: backends.Cond{Version: old.Version}}
+	e, err := l.Copy(t.Context(), "file", "file", o)
+	if err != nil || e.Version == old.Version || e.Meta.Mode != 0o100600 || e.Meta.UID != nil {
+		t.Fatalf("got %+v, %v", e, err)
+	}
+	if is, err := l.server.Describe(t.Context(), bucket, "file"); err != nil || fmt.Sprint(is["metadata"]) != "map[colour:red mode:33152]" {
+		t.Errorf("it carries %v, %v", is["metadata"], err)
+	}
+	if _, err := l.Copy(t.Context(), "file", "file", o); !errors.Is(err, backends.ErrChanged) {
+		t.Errorf("got %v, want %v", err, backends.ErrChanged)
+	}
+	l.faults.Script(netproxy.Rule{Op: "PATCH", Fault: netproxy.Fault{Kind: netproxy.Status, Status: 403, Code: "forbidden"}})
+	if _, err := l.Copy(t.Context(), "file", "file", o); !errors.Is(err, iofs.ErrPermission) {
+		t.Errorf("got %v, want %v", err, iofs.ErrPermission)
 	}
 }
 

@@ -25,8 +25,8 @@ const maxObject = 5 << 40
 func grace(size int64) time.Duration { return time.Duration(size>>24) * time.Second }
 
 // Put writes an object, reading r from where it stands, again from there for each
-// attempt: in one request up to the configuration's PartSize, above that in pieces of
-// one resumable upload, which takes that much memory.
+// attempt: in one request, or if it is larger than four times the configuration's PartSize
+// in pieces of one resumable upload, which takes the memory of one piece.
 func (b *Backend) Put(ctx context.Context, name string, r io.ReadSeeker, size int64, m backends.Meta, c backends.Cond) (backends.Entry, error) {
 	e, err := b.put(ctx, name, r, size, m, c)
 	return e, pathError("put", name, err)
@@ -60,7 +60,7 @@ func (b *Backend) store(ctx context.Context, o *sdk.Object, r io.ReadSeeker, siz
 		return backends.Entry{}, b.explain(err)
 	}
 	o.Crc32c = base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc))
-	call, err := b.rest.Begin(ctx, "PUT", rest.Data, grace(min(size, int64(b.cfg.PartSize))))
+	call, err := b.rest.Begin(ctx, "PUT", rest.Data, grace(min(size, b.wholeUpTo())))
 	if err != nil {
 		return backends.Entry{}, err
 	}
@@ -77,7 +77,7 @@ func (b *Backend) store(ctx context.Context, o *sdk.Object, r io.ReadSeeker, siz
 			insert.IfMetagenerationMatch(*on.metageneration)
 		}
 		piece := googleapi.ChunkSize(0) // one request
-		if size > int64(b.cfg.PartSize) {
+		if size > b.wholeUpTo() {
 			piece = googleapi.ChunkSize(b.cfg.PartSize)
 			insert.WithRetry(nil, b.again(ctx)) // pauses as the SDK does
 		}
@@ -95,6 +95,9 @@ func (b *Backend) store(ctx context.Context, o *sdk.Object, r io.ReadSeeker, siz
 	}
 	return entry(o.Name, made), nil
 }
+
+// wholeUpTo is the largest size that is sent in one request.
+func (b *Backend) wholeUpTo() int64 { return 4 * int64(b.cfg.PartSize) }
 
 // again tells the SDK which pieces of an upload to send once more.
 func (b *Backend) again(ctx context.Context) func(error) bool {

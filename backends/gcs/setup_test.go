@@ -66,7 +66,7 @@ func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 }
 
 // hasty is for tests of what happens when a server does not answer in time.
-func hasty(c *Config) { c.Patience, c.Stall = 3*time.Second, time.Second }
+func hasty(c *Config) { c.Patience, c.Stall = 5*time.Second, time.Second }
 
 var buckets atomic.Int64
 

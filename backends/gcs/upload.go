@@ -84,7 +84,7 @@ func (u *upload) part(ctx context.Context, num int, r io.ReadSeeker, size int64)
 	if err := fitsUpload(num, size); err != nil {
 		return backends.Part{}, err
 	}
-	o := &sdk.Object{Name: u.partKey(num), ContentType: "application/octet-stream"}
+	o := &sdk.Object{Name: u.partKey(num), ContentType: unknownType}
 	e, err := u.b.store(ctx, o, r, size, backends.Cond{Absent: true})
 	if err != nil {
 		return backends.Part{}, err
@@ -145,7 +145,7 @@ func (u *upload) copyPart(ctx context.Context, num int, src, version string, off
 		return backends.Part{}, errors.ErrUnsupported
 	}
 	from := original{name: src, in: u.b, generation: reply.Generation}
-	plain := &sdk.Object{ContentType: "application/octet-stream"}
+	plain := &sdk.Object{ContentType: unknownType}
 	e, err := u.b.rewrite(ctx, u.partKey(num), from, n, plain, backends.Cond{Absent: true})
 	if err != nil {
 		return backends.Part{}, err
