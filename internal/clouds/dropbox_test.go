@@ -20,6 +20,6 @@ func dropboxRemote(t *testing.T, c *Clouds, root string, more ...string) fs.Fs {
 func TestDropboxByRclone(t *testing.T) {
 	c := Start(t)
 	c.Dropbox.SetPageSize(3)
-	f := dropboxRemote(t, c, "", "chunk_size", "4Mi")
+	f := dropboxRemote(t, c, "", "chunk_size", "1Mi")
 	judge(t, f, c.Dropbox.Tree)
 }

@@ -20,6 +20,6 @@ func oneDriveRemote(t *testing.T, c *Clouds, root string, more ...string) fs.Fs 
 func TestOneDriveByRclone(t *testing.T) {
 	c := Start(t)
 	c.OneDrive.SetPageSize(3)
-	f := oneDriveRemote(t, c, "", "upload_cutoff", "4Mi", "chunk_size", "5Mi")
+	f := oneDriveRemote(t, c, "", "upload_cutoff", "1Mi", "chunk_size", "1280Ki")
 	judge(t, f, c.OneDrive.Tree)
 }

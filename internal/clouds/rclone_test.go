@@ -92,7 +92,7 @@ func judge(t *testing.T, f fs.Fs, tree func() map[string]string) {
 	for i := range 7 {
 		put(fmt.Sprintf("docs/file %d ü.txt", i), []byte(strings.Repeat("x", i+1)))
 	}
-	big := make([]byte, 9<<20+17)
+	big := make([]byte, 3<<20+17)
 	for i := range big {
 		big[i] = byte(i * i >> 8)
 	}

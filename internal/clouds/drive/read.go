@@ -18,7 +18,8 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request) *Error {
 	}
 	q := r.URL.Query()
 	s.mu.Lock()
-	f, e := s.find(r.PathValue("id"), flag(q, "supportsAllDrives") || flag(q, "supportsTeamDrives"))
+	// Bytes of shared drives are given also to clients that do not say that they know them.
+	f, e := s.find(r.PathValue("id"), q.Get("alt") == "media" || flag(q, "supportsAllDrives") || flag(q, "supportsTeamDrives"))
 	if e != nil {
 		s.mu.Unlock()
 		return e
