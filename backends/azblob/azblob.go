@@ -30,6 +30,7 @@ import (
 	"sd/backends"
 	"sd/backends/internal/rest"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 )
 
@@ -38,7 +39,8 @@ type Backend struct {
 	cfg     Config
 	rest    *rest.Client
 	secrets secrets
-	expired atomic.Bool // the login was refused, and nothing was answered since
+	chain   azcore.TokenCredential // for AuthDefault; nil is the SDK's own
+	expired atomic.Bool            // the login was refused, and nothing was answered since
 
 	mu      sync.Mutex
 	conn    *conn

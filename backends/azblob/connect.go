@@ -75,11 +75,13 @@ func (b *Backend) dial() (c *conn, err error) {
 		c.api, err = container.NewClientWithNoCredential(url+"?"+query, o)
 		return c, err
 	case AuthDefault:
-		chain, err := azidentity.NewDefaultAzureCredential(nil)
-		if err != nil {
-			return nil, err
+		chain := b.chain
+		if chain == nil {
+			if chain, err = azidentity.NewDefaultAzureCredential(nil); err != nil {
+				return nil, err
+			}
 		}
-		c.tokens = newTokens(chain, b.credentialPatience())
+		c.tokens = newTokens(chain, b.credentialPatience(), b.secrets.hide)
 		c.api, err = container.NewClient(url, c.tokens, o)
 		return c, err
 	}

@@ -43,6 +43,7 @@ func (e *answerError) Unwrap() error { return e.kind }
 const (
 	adviceRights = "the account may not do this: ask the container's owner for the right"
 	adviceLogin  = "the key or the signature is wrong or has expired: renew it with sd volume login"
+	adviceChain  = "the login has expired: log in again with az login, or renew what the environment gives"
 	adviceClock  = "this machine's clock is wrong: set it"
 	adviceLease  = "another program holds a lease on it: let it end or break the lease"
 	adviceKept   = "a policy of the container keeps it from being changed"
@@ -155,7 +156,9 @@ func (b *Backend) explain(err error) error {
 		means.text = adviceClock
 	case loginRefused(err):
 		b.expired.Store(true)
-		means.text = adviceLogin
+		if means.text = adviceLogin; b.cfg.Auth == AuthDefault {
+			means.text = adviceChain
+		}
 	case means.kind == nil && means.text == "":
 		means.text = "the server refused the request"
 		if status >= 500 {

@@ -2,6 +2,7 @@ package azblob
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -9,6 +10,9 @@ import (
 
 // askAgain is the least time between two calls of Config.Secret.
 const askAgain = 2 * time.Second
+
+// mostSeen is how many secrets, and other forms of them, are struck out of text.
+const mostSeen = 32
 
 // secrets asks for the secret of the configuration, and strikes those it got out of text.
 type secrets struct {
@@ -30,30 +34,34 @@ func (s *secrets) get() (string, error) {
 	}
 	s.last, s.err = s.ask()
 	s.last, s.asked = strings.TrimSpace(s.last), time.Now()
-	s.hide(s.last)
+	s.keep(s.last)
 	if _, query, ok := strings.Cut(s.last, "?"); ok {
-		s.hide(query)
+		s.keep(query)
 	}
 	if values, err := url.ParseQuery(s.last[strings.IndexByte(s.last, '?')+1:]); err == nil && values.Has("sig") {
 		sig := values.Get("sig")
-		s.hide(sig)
-		s.hide(url.QueryEscape(sig))
-		s.hide(strings.ToLower(url.QueryEscape(sig)))
+		s.keep(sig)
+		s.keep(url.QueryEscape(sig))
+		s.keep(strings.ToLower(url.QueryEscape(sig)))
 	}
 	return s.last, s.err
 }
 
-// hide needs s.mu.
-func (s *secrets) hide(text string) {
-	if len(text) < 4 {
+// keep notes a text that redact strikes out. It needs s.mu.
+func (s *secrets) keep(text string) {
+	if len(text) < 4 || slices.Contains(s.seen, text) {
 		return
 	}
-	for _, known := range s.seen {
-		if known == text {
-			return
-		}
+	if s.seen = append(s.seen, text); len(s.seen) > mostSeen {
+		s.seen = slices.Delete(s.seen, 0, 1)
 	}
-	s.seen = append(s.seen, text)
+}
+
+// hide is keep for secrets of another source.
+func (s *secrets) hide(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep(text)
 }
 
 // redact strikes our secrets out of text that came from elsewhere.

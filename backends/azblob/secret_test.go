@@ -6,6 +6,7 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -232,7 +233,7 @@ func TestTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ask := policy.TokenRequestOptions{Scopes: []string{"s"}}
 		slow := &chain{takes: 5 * time.Second}
-		tokens := newTokens(slow, 2*time.Second)
+		tokens := newTokens(slow, 2*time.Second, func(string) {})
 		_, err := tokens.GetToken(t.Context(), ask)
 		if !errors.As(err, new(*credentialError)) {
 			t.Errorf("got %v, want a credentialError", err)
@@ -250,7 +251,7 @@ func TestTokens(t *testing.T) {
 		tokens.close()
 
 		broken := &chain{takes: time.Millisecond, err: errors.New("no login")}
-		tokens = newTokens(broken, 2*time.Second)
+		tokens = newTokens(broken, 2*time.Second, func(string) {})
 		for range 10 {
 			if _, err := tokens.GetToken(t.Context(), ask); !errors.Is(err, broken.err) {
 				t.Errorf("got %v, want %v", err, broken.err)
@@ -266,7 +267,7 @@ func TestTokens(t *testing.T) {
 		tokens.close()
 
 		stuck := &chain{takes: time.Hour}
-		tokens = newTokens(stuck, time.Second)
+		tokens = newTokens(stuck, time.Second, func(string) {})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		if _, err := tokens.GetToken(ctx, ask); !errors.Is(err, context.DeadlineExceeded) {
@@ -277,6 +278,49 @@ func TestTokens(t *testing.T) {
 			t.Error("there was a token after close")
 		}
 	})
+}
+
+// TestBearer sends the token with each request, and to the service for what it copies.
+func TestBearer(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Authorization"); got != "Bearer token" {
+			t.Errorf("%s: got Authorization %q", op(r), got)
+		}
+		w.Header().Set("ETag", `"v"`)
+		switch op(r) {
+		case "COPY":
+			if got := r.Header.Get("x-ms-copy-source-authorization"); got != "Bearer token" {
+				t.Errorf("got %q for the source", got)
+			}
+			w.WriteHeader(http.StatusAccepted)
+		case "GET":
+			fmt.Fprint(w, "text")
+		default:
+			w.Header().Set("x-ms-error-code", "InvalidAuthenticationInfo")
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, "<Error><Code>InvalidAuthenticationInfo</Code><Message>no more of Bearer token</Message></Error>")
+		}
+	}))
+	defer s.Close()
+	b := open(t, func(c *Config) {
+		c.Endpoint, c.Container, c.Auth, c.Transport = s.URL, "strange", AuthDefault, s.Client().Transport
+	})
+	source := &chain{}
+	b.chain = source
+	if got, _, err := read(t.Context(), b, "file", "", 0, -1); got != "text" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := b.Copy(t.Context(), "dst", "file", backends.CopyOptions{Source: "v", Size: 4}); err != nil {
+		t.Error(err)
+	}
+	if source.asked.Load() != 1 {
+		t.Errorf("%d tokens were asked for, want one", source.asked.Load())
+	}
+	_, err := b.Stat(t.Context(), "file")
+	if !errors.Is(err, iofs.ErrPermission) || strings.Contains(err.Error(), "Bearer token") || !b.Health().Expired {
+		t.Errorf("got %v and %+v, want %v without the token", err, b.Health(), iofs.ErrPermission)
+	}
 }
 
 // TestConfig tells what is wrong, and completes what is right.

@@ -28,6 +28,7 @@ const longest = 30 * time.Second
 type tokens struct {
 	chain    azcore.TokenCredential
 	patience time.Duration
+	hide     func(string) // is told each token
 	life     context.Context
 	end      context.CancelFunc
 	running  sync.WaitGroup
@@ -46,8 +47,8 @@ type tokenFlight struct {
 	err   error
 }
 
-func newTokens(chain azcore.TokenCredential, patience time.Duration) *tokens {
-	t := &tokens{chain: chain, patience: patience}
+func newTokens(chain azcore.TokenCredential, patience time.Duration, hide func(string)) *tokens {
+	t := &tokens{chain: chain, patience: patience, hide: hide}
 	t.life, t.end = context.WithCancel(context.Background())
 	return t
 }
@@ -101,6 +102,7 @@ func (t *tokens) fly(f *tokenFlight) {
 		t.failed, t.until = f.err, time.Now().Add(t.patience)
 	} else {
 		t.last = f.token.Token
+		t.hide(t.last)
 	}
 	if t.flight == f {
 		t.flight = nil

@@ -41,7 +41,7 @@ func TestWalkOrder(t *testing.T) {
 		want, dirs := []string{}, map[string]bool{}
 		taken := map[string]bool{}
 		var all sync.WaitGroup
-		for range 60 {
+		for range 40 {
 			var segments []string
 			for range 1 + random.IntN(3) {
 				segments = append(segments, letters[random.IntN(len(letters))]+letters[random.IntN(len(letters))])
@@ -71,7 +71,7 @@ func TestWalkOrder(t *testing.T) {
 			l.mu.Lock()
 			l.tree = tree{known: true, hierarchical: hierarchical}
 			l.mu.Unlock()
-			for _, after := range append([]string{"", "a", "a/", "zz", "b-"}, want[:12]...) {
+			for _, after := range []string{"", "a/", "zz", want[3], want[len(want)/2]} {
 				from, found := slices.BinarySearch(want, after)
 				if found {
 					from++
