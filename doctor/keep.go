@@ -168,9 +168,9 @@ func (r *run) changes(ctx context.Context) Row {
 		return r.failed(err, "")
 	}
 	at := moment.Truncate(time.Second)
-	_, err := copier.Copy(ctx, r.at("changed"), r.at("changed"), backends.CopyOptions{Meta: &backends.Meta{ModTime: at, Mode: 0o100600}})
+	said, err := copier.Copy(ctx, r.at("changed"), r.at("changed"), backends.CopyOptions{Meta: &backends.Meta{ModTime: at, Mode: 0o100600}})
 	switch {
-	case errors.Is(err, errors.ErrUnsupported):
+	case errors.Is(err, errors.ErrUnsupported), err == nil && !meta(said).ModTime.Equal(at) && !said.ModTime.Equal(at):
 		return Row{Found: "not possible without sending the file", Does: "keeps changes of time and mode in the library", Level: Warn}
 	case err != nil:
 		return r.failed(err, "")

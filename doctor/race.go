@@ -81,7 +81,7 @@ func (r *run) judge(o outcome, n int, heeds func(*backends.Capabilities) bool) R
 	case o.most > 1:
 		return Row{Found: fmt.Sprintf("not heeded: %d of %d writers at once believed that they had won", o.most, n), Does: looksFirst, Level: Warn}
 	case known != nil && !heeds(known):
-		return Row{Found: fmt.Sprintf("not heeded by the server; of %d writers at once one won, by luck", n), Does: looksFirst, Level: Warn}
+		return Row{Found: fmt.Sprintf("not heeded by the server, though of %d writers at once here one won", n), Does: looksFirst, Level: Warn}
 	}
 	return Row{Found: fmt.Sprintf("of %d writers at once one won, %s of %d", n, times(rounds), rounds), Level: OK}
 }
@@ -156,7 +156,7 @@ func (r *run) removeIfUnchanged(ctx context.Context) Row {
 			return err
 		}))
 		// And one that is late for certain.
-		if _, err := r.putPlain(ctx, name, "third"); err != nil {
+		if _, err := r.putPlain(ctx, name, "the third"); err != nil {
 			return r.failed(err, "")
 		}
 		if err := remover.Remove(ctx, r.at(name), c); err == nil {
@@ -225,7 +225,7 @@ func (r *run) copyIfAbsent(ctx context.Context) Row {
 func (r *run) copyIfUnchanged(ctx context.Context) Row {
 	first, err := r.putPlain(ctx, "original", "first")
 	if err == nil {
-		_, err = r.putPlain(ctx, "original", "other")
+		_, err = r.putPlain(ctx, "original", "another one")
 	}
 	if err != nil {
 		return r.failed(err, "")
