@@ -160,7 +160,7 @@ func (s *Service) Replace(id string, content []byte) {
 func (s *Service) Move(id, folder string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.files[id].parent = folder
+	s.hang(s.files[id], s.files[folder])
 	s.changed(s.files[id])
 }
 
@@ -286,8 +286,7 @@ func (s *Service) add(parent, name, mime string) *file {
 	if f.binary() {
 		f.setContent(nil)
 	}
-	s.files[f.id] = f
-	s.changed(f)
+	s.insert(f)
 	return f
 }
 
@@ -298,12 +297,16 @@ func (s *Service) walk(folder, name string) *file {
 		if part == "" || part == "." {
 			continue
 		}
-		list := slices.DeleteFunc(s.children(f.id), func(c *file) bool { return c.name != part || c.trashed })
-		if len(list) == 0 {
+		first := (*file)(nil)
+		for _, c := range s.below[f.id] {
+			if c.name == part && !c.trashed && (first == nil || c.born < first.born) {
+				first = c
+			}
+		}
+		if first == nil {
 			return nil
 		}
-		slices.SortStableFunc(list, func(a, b *file) int { return a.created.Compare(b.created) })
-		f = list[0]
+		f = first
 	}
 	return f
 }

@@ -43,7 +43,8 @@ type Service struct {
 	mu       sync.Mutex
 	root     string
 	files    map[string]*file
-	drives   map[string]string // names of the shared drives by id
+	below    map[string]map[string]*file // the same, by parent
+	drives   map[string]string           // names of the shared drives by id
 	sessions map[string]*session
 	pages    map[string]*page
 	made     map[string]bool // ids given out by generateIds
@@ -59,7 +60,7 @@ type Service struct {
 func New() *Service {
 	s := &Service{
 		Front: &front.Front{}, Server: newOAuth(), mux: http.NewServeMux(),
-		files: make(map[string]*file), drives: make(map[string]string), sessions: make(map[string]*session),
+		files: make(map[string]*file), below: make(map[string]map[string]*file), drives: make(map[string]string), sessions: make(map[string]*session),
 		pages: make(map[string]*page), made: make(map[string]bool), removed: make(map[string]bool),
 	}
 	s.root = newID("0A", 16) + "PVA"

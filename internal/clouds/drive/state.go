@@ -35,6 +35,7 @@ type file struct {
 	shared            time.Time // when it was shared with the user; zero when it was not
 	created, modified time.Time
 	version           int64
+	born              int // its place in the log
 	revision          string
 	description       string
 	content           []byte
@@ -86,13 +87,32 @@ func (s *Service) inTrash(f *file) bool {
 	return false
 }
 
+// insert adds a new file.
+func (s *Service) insert(f *file) {
+	s.files[f.id] = f
+	if s.below[f.parent] == nil {
+		s.below[f.parent] = make(map[string]*file)
+	}
+	s.below[f.parent][f.id] = f
+	f.born = len(s.log)
+	s.changed(f)
+}
+
+// hang puts a file into another folder.
+func (s *Service) hang(f, folder *file) {
+	delete(s.below[f.parent], f.id)
+	f.parent, f.drive = folder.id, folder.drive
+	if s.below[folder.id] == nil {
+		s.below[folder.id] = make(map[string]*file)
+	}
+	s.below[folder.id][f.id] = f
+}
+
 // children are what has this parent, in the trash or not, by id.
 func (s *Service) children(id string) []*file {
-	var list []*file
-	for _, f := range s.files {
-		if f.parent == id {
-			list = append(list, f)
-		}
+	list := make([]*file, 0, len(s.below[id]))
+	for _, f := range s.below[id] {
+		list = append(list, f)
 	}
 	slices.SortFunc(list, func(a, b *file) int { return strings.Compare(a.id, b.id) })
 	return list
@@ -120,6 +140,7 @@ func (s *Service) drop(f *file) {
 		s.drop(child)
 	}
 	delete(s.files, f.id)
+	delete(s.below[f.parent], f.id)
 	s.removed[f.id] = true
 	s.log = append(s.log, f.id)
 }

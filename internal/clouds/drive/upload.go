@@ -128,7 +128,7 @@ func (s *Service) begin(w http.ResponseWriter, r *http.Request) *Error {
 		if _, e := s.find(id, flag(r.URL.Query(), "supportsAllDrives")); e != nil {
 			return e
 		}
-	} else if e := s.place(&file{}, m.Parents, flag(r.URL.Query(), "supportsAllDrives")); e != nil {
+	} else if _, e := s.place(m.Parents, flag(r.URL.Query(), "supportsAllDrives")); e != nil {
 		return e
 	}
 	if e := s.room(int(max(up.total, 0))); e != nil {

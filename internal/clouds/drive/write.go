@@ -14,9 +14,11 @@ func (s *Service) newFile(m meta, content []byte, mime string, allDrives bool) (
 	if f.mime == "" {
 		f.mime = mimeOf(f.name)
 	}
-	if e := s.place(f, m.Parents, allDrives); e != nil {
+	parent, e := s.place(m.Parents, allDrives)
+	if e != nil {
 		return nil, e
 	}
+	f.parent, f.drive = parent.id, parent.drive
 	switch {
 	case m.ID != nil && s.files[*m.ID] != nil:
 		return nil, &Error{http.StatusConflict, "fileIdInUse", "A file already exists with the provided ID.", ""}
@@ -30,8 +32,7 @@ func (s *Service) newFile(m meta, content []byte, mime string, allDrives bool) (
 	if e := s.fill(f, m, content); e != nil {
 		return nil, e
 	}
-	s.files[f.id] = f
-	s.changed(f)
+	s.insert(f)
 	return f, nil
 }
 
@@ -58,10 +59,10 @@ func (s *Service) fill(f *file, m meta, content []byte) *Error {
 	return nil
 }
 
-// place puts a new file below its one parent.
-func (s *Service) place(f *file, parents []string, allDrives bool) *Error {
+// place is the folder that a file is to be put into: the root, or its one parent.
+func (s *Service) place(parents []string, allDrives bool) (*file, *Error) {
 	if len(parents) > 1 {
-		return errForbidden("multipleParentsNotAllowed", "A file cannot have more than one parent.")
+		return nil, errForbidden("multipleParentsNotAllowed", "A file cannot have more than one parent.")
 	}
 	to := s.root
 	if len(parents) == 1 {
@@ -69,16 +70,15 @@ func (s *Service) place(f *file, parents []string, allDrives bool) *Error {
 	}
 	parent, e := s.find(to, allDrives)
 	if e != nil {
-		return e
+		return nil, e
 	}
 	if parent.mime != Folder {
-		return errForbidden("parentNotAFolder", "The specified parent is not a folder.")
+		return nil, errForbidden("parentNotAFolder", "The specified parent is not a folder.")
 	}
 	if !parent.writable {
-		return errForbidden("insufficientFilePermissions", "The user does not have sufficient permissions for this file.")
+		return nil, errForbidden("insufficientFilePermissions", "The user does not have sufficient permissions for this file.")
 	}
-	f.parent, f.drive = parent.id, parent.drive
-	return nil
+	return parent, nil
 }
 
 func (s *Service) update(w http.ResponseWriter, r *http.Request) *Error {
@@ -155,7 +155,7 @@ func (s *Service) reparent(f *file, add, del string, allDrives bool) *Error {
 	}
 	if add == "" {
 		if f.parent != s.root && f.owned {
-			f.parent = s.root // a file of the user's falls back to the root
+			s.hang(f, s.files[s.root]) // a file of the user's falls back to the root
 		}
 		return nil
 	}
@@ -169,7 +169,11 @@ func (s *Service) reparent(f *file, add, del string, allDrives bool) *Error {
 	if s.within(parent, f.id) {
 		return errForbidden("cannotAddParent", "A folder cannot be its own parent.")
 	}
-	return s.place(f, []string{parent.id}, allDrives)
+	if parent, e = s.place([]string{parent.id}, allDrives); e != nil {
+		return e
+	}
+	s.hang(f, parent)
+	return nil
 }
 
 func (s *Service) remove(w http.ResponseWriter, r *http.Request) *Error {
