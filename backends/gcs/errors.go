@@ -54,19 +54,21 @@ type means struct {
 // reasons says what the service's own words mean. One that is not here is judged by its
 // HTTP status.
 var reasons = map[string]means{
-	"conditionNotMet":       {backends.ErrChanged, ""},
-	"rateLimitExceeded":     {backends.ErrOffline, adviceBusy},
-	"userRateLimitExceeded": {backends.ErrOffline, adviceBusy},
-	"quotaExceeded":         {backends.ErrQuota, ""},
-	"dailyLimitExceeded":    {backends.ErrQuota, ""},
-	"storageQuotaExceeded":  {backends.ErrQuota, ""},
-	"retentionPolicyNotMet": {iofs.ErrPermission, adviceKept},
-	"objectUnderActiveHold": {iofs.ErrPermission, adviceKept},
-	"uploadTooLarge":        {backends.ErrTooLarge, ""},
-	"accountDisabled":       {iofs.ErrPermission, "the project's account or billing is disabled"},
-	"userProjectMissing":    {iofs.ErrPermission, "the bucket lets readers pay, which this version cannot"},
-	"authError":             {iofs.ErrPermission, adviceLogin},
-	"required":              {iofs.ErrPermission, adviceLogin},
+	"conditionNotMet":                              {backends.ErrChanged, ""},
+	"rateLimitExceeded":                            {backends.ErrOffline, adviceBusy},
+	"userRateLimitExceeded":                        {backends.ErrOffline, adviceBusy},
+	"quotaExceeded":                                {backends.ErrQuota, ""},
+	"dailyLimitExceeded":                           {backends.ErrQuota, ""},
+	"storageQuotaExceeded":                         {backends.ErrQuota, ""},
+	"retentionPolicyNotMet":                        {iofs.ErrPermission, adviceKept},
+	"objectUnderActiveHold":                        {iofs.ErrPermission, adviceKept},
+	"uploadTooLarge":                               {backends.ErrTooLarge, ""},
+	"accountDisabled":                              {iofs.ErrPermission, "the project's account or billing is disabled"},
+	"userProjectMissing":                           {iofs.ErrPermission, "the bucket lets readers pay, which this version cannot"},
+	"resourceIsEncryptedWithCustomerEncryptionKey": {iofs.ErrPermission, "the object is encrypted with a key that only its owner has"},
+
+	"authError": {iofs.ErrPermission, adviceLogin},
+	"required":  {iofs.ErrPermission, adviceLogin},
 }
 
 var statuses = map[int]means{
