@@ -21,7 +21,8 @@ func (c *commit) multipart(u backends.Uploader) (backends.Entry, error) {
 	begun := c.stream != nil
 	for {
 		e, err := c.sendAll(u)
-		if err == nil || !begun || !errors.Is(err, iofs.ErrNotExist) || c.ctx.Err() != nil {
+		gone := errors.Is(err, backends.ErrNoUpload) || errors.Is(err, iofs.ErrNotExist)
+		if err == nil || !begun || !gone || c.ctx.Err() != nil {
 			return e, err
 		}
 		begun = false
