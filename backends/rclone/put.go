@@ -125,14 +125,16 @@ func (s *store) timeFor(ctx context.Context, old *child, size int64, want time.T
 	}
 	precision := old.file.Fs().Precision()
 	at := old.file.ModTime(ctx)
-	if s.habits.clock && precision != fs.ModTimeNotSupported {
-		if want.Truncate(precision).Equal(at.Truncate(precision)) {
-			want = at.Truncate(precision).Add(max(precision, time.Millisecond))
+	if precision == fs.ModTimeNotSupported {
+		if wait := time.Until(at.Truncate(time.Second).Add(time.Second)); wait > 0 && wait <= 2*time.Second && !rest.Pause(ctx, wait) {
+			return want, ctx.Err()
 		}
 		return want, nil
 	}
-	if wait := time.Until(at.Truncate(time.Second).Add(time.Second)); wait > 0 && wait <= 2*time.Second && !rest.Pause(ctx, wait) {
-		return want, ctx.Err()
+	step := max(precision, time.Millisecond)
+	asked := want.Truncate(step)
+	if next := s.delays.next(s.key(old.place.path), asked, at.Truncate(step), step); !next.Equal(asked) {
+		return next, nil
 	}
 	return want, nil
 }

@@ -47,9 +47,11 @@ type store struct {
 	habits habits
 	rest   *rest.Client
 	writes keyed // names that are being changed
+	delays delays
 	seen   objects
 	spool  spool
 	tree   tree
+	page   int // the most entries of a page
 
 	connecting chan struct{} // held while conn is being made
 
@@ -66,7 +68,7 @@ func New(cfg Config) (Store, error) {
 		return nil, err
 	}
 	calm()
-	s := &store{cfg: cfg, remote: r, habits: habitsOf(r), connecting: make(chan struct{}, 1)}
+	s := &store{cfg: cfg, remote: r, habits: habitsOf(r), page: 1000, connecting: make(chan struct{}, 1)}
 	s.spool.init(cfg.Spool, cfg.SpoolBytes)
 	s.rest = rest.New(nil, rest.Config{
 		Patience:     cfg.Patience,
