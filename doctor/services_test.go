@@ -1,0 +1,37 @@
+package doctor_test
+
+import (
+	"io"
+	"testing"
+
+	"sd/doctor"
+	"sd/internal/services"
+)
+
+// TestServices looks at a service of each kind that the S3 family is not: nothing may fail,
+// and nothing be left. The others of the table take their time on purpose.
+func TestServices(t *testing.T) {
+	t.Parallel()
+	for _, s := range services.Named("gcs", "dropbox") {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			b, err := s.Start(t).Open(services.Patient)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c, ok := b.(io.Closer); ok {
+				defer c.Close()
+			}
+			report, err := doctor.Run(t.Context(), b, doctor.Options{Size: 1 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range report.Rows {
+				t.Logf("%-4s %-20s %s", row.Level, row.What, row.Found)
+			}
+			if report.Failed() || len(report.Left) > 0 {
+				t.Errorf("something failed, or is left: %q", report.Left)
+			}
+		})
+	}
+}
