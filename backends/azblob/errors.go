@@ -223,8 +223,7 @@ func clockWrong(err error) bool {
 // protocolError is an answer that breaks the protocol; nothing of it was used.
 type protocolError struct{ text string }
 
-func (e *protocolError) Error() string        { return "the server broke the protocol: " + e.text }
-func (e *protocolError) RetryableError() bool { return false }
+func (e *protocolError) Error() string { return "the server broke the protocol: " + e.text }
 
 // statusOf returns the HTTP status of an answer, or 0 if there was none.
 func statusOf(err error) int {

@@ -180,6 +180,38 @@ func TestMetaOfOthers(t *testing.T) {
 	}
 }
 
+// TestTiers tells of tiers other than the usual, in all replies alike.
+func TestTiers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, nil)
+	for tier, want := range map[blob.AccessTier]string{blob.AccessTierHot: "", blob.AccessTierCool: "COOL", blob.AccessTierArchive: "ARCHIVE"} {
+		name := "of " + string(tier)
+		l.seed(t, name, "text")
+		if _, err := l.raw.NewBlobClient(name).SetTier(t.Context(), tier, nil); err != nil {
+			t.Fatal(err)
+		}
+		e, err := l.Stat(t.Context(), name)
+		if err != nil || e.Class != want {
+			t.Errorf("Stat of %q: got class %q, %v, want %q", name, e.Class, err, want)
+		}
+		err = l.List(t.Context(), "", func(page []backends.Entry) error {
+			for _, at := range page {
+				if at.Name == name && at.Class != want {
+					t.Errorf("List of %q: got class %q, want %q", name, at.Class, want)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		_, _, err = read(t.Context(), l, name, "", 0, -1)
+		if archived := errors.Is(err, iofs.ErrPermission); archived != (want == "ARCHIVE") {
+			t.Errorf("Get of %q: got %v", name, err)
+		}
+	}
+}
+
 // TestPeers certifies copies between containers of one account.
 func TestPeers(t *testing.T) {
 	t.Parallel()

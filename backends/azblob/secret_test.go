@@ -210,6 +210,28 @@ func TestUnreachableWithSecret(t *testing.T) {
 	}
 }
 
+// TestWrongClock tells of the clock where that is what the service dislikes.
+func TestWrongClock(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		off  time.Duration
+		text string
+	}{{0, "sd volume login"}, {-time.Hour, "clock is wrong"}, {time.Hour, "clock is wrong"}} {
+		b := strange(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(tt.off).UTC().Format(http.TimeFormat))
+			w.Header().Set("x-ms-error-code", "AuthenticationFailed")
+			w.WriteHeader(http.StatusForbidden)
+		})
+		_, err := b.Stat(t.Context(), "file")
+		if !errors.Is(err, iofs.ErrPermission) || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%v off: got %v, want %v that tells %q", tt.off, err, iofs.ErrPermission, tt.text)
+		}
+		if expired := b.Health().Expired; expired != (tt.off == 0) {
+			t.Errorf("%v off: expired is %v", tt.off, expired)
+		}
+	}
+}
+
 // chain is a source of tokens that takes its time.
 type chain struct {
 	takes time.Duration

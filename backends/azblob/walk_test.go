@@ -88,6 +88,29 @@ func TestWalkOrder(t *testing.T) {
 	}
 }
 
+// TestWalkOfMarkers meets markers whose keys come in another order than their names.
+func TestWalkOfMarkers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, func(c *Config) { c.PageSize = 2 })
+	for _, dir := range []string{"a", "a!", "a!!", "b", "b/", "b/c/", "d"} {
+		l.seedWith(t, dir, "", folder)
+	}
+	l.seed(t, "a!!x", "1", "a.x", "1", "a/x", "1", "b/x", "1", "full", "")
+	for after, want := range map[string][]string{
+		"":     {"a!!/", "a!!x", "a!/", "a.x", "a/", "a/x", "b/", "b/c/", "b/x", "d/", "full"},
+		"a!!x": {"a!/", "a.x", "a/", "a/x", "b/", "b/c/", "b/x", "d/", "full"},
+		"a/":   {"a/x", "b/", "b/c/", "b/x", "d/", "full"},
+		"b/c/": {"b/x", "d/", "full"},
+	} {
+		if got := walked(t, l, "", after); !slices.Equal(got, want) {
+			t.Errorf("after %q:\n got %q\nwant %q", after, got, want)
+		}
+	}
+	if got, want := walked(t, l, "b", ""), []string{"b/c/", "b/x"}; !slices.Equal(got, want) {
+		t.Errorf("below b: got %q, want %q", got, want)
+	}
+}
+
 // TestNames tells which names can be made, and asks the service for none that it takes for
 // another.
 func TestNames(t *testing.T) {
