@@ -218,7 +218,8 @@ func (b *Backend) patch(ctx context.Context, key string, o backends.CopyOptions)
 		generation, _ := parseVersion(o.Source)
 		on.generation = &generation
 	}
-	change := &sdk.Object{ContentType: o.Meta.ContentType}
+	// An empty map would be left out, and with it the keys that are to go.
+	change := &sdk.Object{ContentType: o.Meta.ContentType, ForceSendFields: []string{"Metadata"}}
 	change.Metadata, _ = metadataOf(*o.Meta, nil)
 	for _, name := range form.Own() {
 		if _, kept := change.Metadata[name]; !kept {

@@ -87,6 +87,27 @@ func TestForeignMetadata(t *testing.T) {
 	}
 }
 
+// TestNothingReplacesAll: a copy that is to carry nothing does, also where the original has
+// no content type.
+func TestNothingReplacesAll(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, nil)
+	if err := l.server.Put(t.Context(), bucket, "file", []byte("text"), map[string]any{
+		"contentType": "", "metadata": map[string]string{"mode": "33188", "mtime": "2020-01-01T00:00:00Z"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, dst := range []string{"copy", "file"} {
+		e, err := l.Copy(t.Context(), dst, "file", backends.CopyOptions{Meta: &backends.Meta{}})
+		if err != nil || e.Meta.Mode != 0 {
+			t.Fatalf("got %+v, %v", e, err)
+		}
+		if is, err := l.Stat(t.Context(), dst); err != nil || is.Meta.Mode != 0 || !is.Meta.ModTime.IsZero() {
+			t.Errorf("%s carries %+v, %v", dst, is.Meta, err)
+		}
+	}
+}
+
 // TestChangeWithoutTheRight to change objects makes a copy of the object onto itself.
 func TestChangeWithoutTheRight(t *testing.T) {
 	t.Parallel()

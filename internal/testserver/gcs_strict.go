@@ -15,7 +15,7 @@ import (
 
 // strictGCS stands in front of fake-gcs-server and does what Google's service does and
 // the fake does not: it heeds generations and metagenerations on every verb, counts the
-// latter, patches metadata key by key, lists at most a thousand objects at once, and
+// latter, patches metadata key by key, gives copies the metadata that they should have, lists at most a thousand objects at once, and
 // refuses names that no object may have.
 type strictGCS struct {
 	target    *url.URL
@@ -85,6 +85,9 @@ func (s *strictGCS) answer(r *http.Request, body []byte) gcsReply {
 	reply, err := s.forward(r, method, &url, body)
 	if err != nil {
 		return refusedGCS(http.StatusBadGateway, "backendError", err.Error())
+	}
+	if q.verb == "rewrite" && len(q.resource) > 0 && q.resource["metadata"] == nil && reply.status == http.StatusOK {
+		s.strip(r, &q, &reply)
 	}
 	if q.verb == "patch" && reply.status == http.StatusOK {
 		s.patched[q.object.version(generationOf(reply.body))]++
@@ -157,6 +160,31 @@ func (s *strictGCS) merged(q *gcsRequest) []byte {
 		return q.body
 	}
 	return text
+}
+
+// strip takes the metadata off a copy: a description that has none means that, but the
+// fake takes over the original's.
+func (s *strictGCS) strip(r *http.Request, q *gcsRequest, reply *gcsReply) {
+	to, err := url.Parse(objectPath(q.object.bucket, q.object.key))
+	if err != nil {
+		return
+	}
+	update, err := s.forward(r, http.MethodPut, to, []byte(`{"metadata":{}}`))
+	if err != nil || update.status != http.StatusOK {
+		return
+	}
+	var text map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(reply.body))
+	decoder.UseNumber()
+	if decoder.Decode(&text) != nil {
+		return
+	}
+	if resource, ok := text["resource"].(map[string]any); ok {
+		delete(resource, "metadata")
+	}
+	if stripped, err := json.Marshal(text); err == nil {
+		reply.body = stripped
+	}
 }
 
 // correct puts the metagenerations into a reply.

@@ -105,3 +105,21 @@ func TestGCSTellsMetagenerations(t *testing.T) {
 		t.Errorf("a rewrite says %s", text)
 	}
 }
+
+// TestGCSCopiesCarry what their description says; an empty one takes over the original's.
+func TestGCSCopiesCarry(t *testing.T) {
+	t.Parallel()
+	g := FakeGCS(t, "photos")
+	if err := g.Put(t.Context(), "photos", "k", []byte("content"), map[string]any{"metadata": map[string]string{"a": "b"}}); err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		"{}": "map[a:b]", `{"contentType":"text/x"}`: "<nil>", `{"contentType":"text/x","metadata":{"c":"d"}}`: "map[c:d]",
+	} {
+		_, _, text := ask(t, g, "POST", objectPath("photos", "k")+"/rewriteTo/b/photos/o/copy", body)
+		is, err := g.Describe(t.Context(), "photos", "copy")
+		if err != nil || fmt.Sprint(is["metadata"]) != want || strings.Contains(text, `"metadata"`) != (want != "<nil>") {
+			t.Errorf("%s: it carries %v, %v, and the reply is %s; want %s", body, is["metadata"], err, text, want)
+		}
+	}
+}
