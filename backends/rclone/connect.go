@@ -143,9 +143,10 @@ func (s *store) refuse(secrets map[string]string, err error) {
 	if !expired(err) {
 		return
 	}
+	why := s.expiredError(err) // which locks s.mu
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.login.refused = s.expiredError(err)
+	s.login.refused = why
 	s.login.secrets = maps.Clone(secrets)
 	s.login.asked = time.Now()
 }
