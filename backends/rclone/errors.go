@@ -95,6 +95,7 @@ var words = []struct {
 	{"malformed_path", iofs.ErrInvalid},
 	{"disallowed_name", iofs.ErrInvalid},
 	{"invalid character", iofs.ErrInvalid},
+	{"cannot contain a character or word", iofs.ErrInvalid},
 }
 
 // statuses are what HTTP statuses are here.
@@ -256,7 +257,7 @@ func (s *store) explain(err error) error {
 	var answer *answerError
 	var pe *iofs.PathError
 	switch {
-	case err == nil, errors.As(err, &answer), errors.Is(err, backends.ErrOffline),
+	case err == nil, errors.As(err, &answer), errors.Is(err, backends.ErrOffline), errors.Is(err, errMoved),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &pe) && errors.Is(err, iofs.ErrPermission) && expired(err):

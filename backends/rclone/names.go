@@ -55,6 +55,9 @@ func forWriting(name string) error {
 	switch {
 	case name == "":
 		return backends.ErrIsDir
+	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		// rclone would list it under another name than it was made with.
+		return &answerError{iofs.ErrInvalid, "the service holds no name with a control character: use another name"}
 	case canHold(name):
 		return nil
 	}
