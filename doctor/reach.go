@@ -23,7 +23,12 @@ func (r *run) reach(ctx context.Context) Row {
 		r.gone = true
 		return Row{Found: text(err), Does: "fails what needs it within 5 s, serves what it has, and tries again in the background", Level: Fail}
 	case errors.Is(err, iofs.ErrPermission):
-		return Row{Found: "the store answers, but refuses: " + text(err), Does: "fails with EACCES", Level: Fail}
+		row := Row{Found: "the store answers, but refuses: " + text(err), Does: "fails with EACCES", Level: Fail}
+		if h, ok := r.Backend.(backends.HealthReporter); ok && h.Health().Expired {
+			r.gone = true
+			row.Does = "fails with EACCES until there is a new login: 'sd volume login' takes it"
+		}
+		return row
 	case errors.Is(err, iofs.ErrNotExist) && r.top != "" && !r.o.ReadOnly:
 		return r.absent(ctx, took)
 	case err != nil:
