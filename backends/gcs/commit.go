@@ -127,7 +127,7 @@ func (b *Backend) compose(ctx context.Context, o *sdk.Object, pieces []piece, si
 		return err
 	}))
 	switch {
-	case errors.Is(err, iofs.ErrNotExist):
+	case errors.Is(err, iofs.ErrNotExist) && !reasonIs(err, noBucket):
 		return backends.Entry{}, fmt.Errorf("%w (%v)", backends.ErrNoUpload, err)
 	case err != nil:
 		return backends.Entry{}, conditional(err, c)

@@ -87,6 +87,9 @@ var statuses = map[int]means{
 	http.StatusInsufficientStorage:   {backends.ErrNoSpace, ""},
 }
 
+// noBucket stands for the service's word, which is the same for buckets and objects.
+const noBucket = "noSuchBucket"
+
 // errName is what a name is that the service does not take.
 var errName = fmt.Errorf("the service holds no object of such a name: %w", syscall.EILSEQ)
 
@@ -145,7 +148,7 @@ func (b *Backend) answered(answer *googleapi.Error) error {
 	text := b.clean(answer.Message)
 	switch {
 	case answer.Code == http.StatusNotFound && strings.Contains(strings.ToLower(text), "bucket does not exist"):
-		m.text = fmt.Sprintf("there is no bucket %q", b.cfg.Bucket)
+		m.text, reason = fmt.Sprintf("there is no bucket %q", b.cfg.Bucket), noBucket
 	case answer.Code == http.StatusBadRequest && strings.Contains(text, "must be at most 1024"):
 		m = means{backends.ErrNameTooLong, ""}
 	case m == means{} && answer.Code >= 500:

@@ -35,6 +35,8 @@ func (b *Backend) get(ctx context.Context, name, version string, off, n int64) (
 		return nil, backends.Entry{}, iofs.ErrInvalid
 	case holdable(name) != nil:
 		return nil, backends.Entry{}, iofs.ErrNotExist
+	case version != "" && !sameBytes(version, version): // none that an object can have
+		return nil, backends.Entry{}, backends.ErrChanged
 	case n == 0:
 		e, err := b.head(ctx, name, version)
 		return http.NoBody, e, err

@@ -192,7 +192,7 @@ func conditional(err error, c backends.Cond) error {
 	switch {
 	case c.Absent && answer.kind == backends.ErrChanged:
 		answer.kind = iofs.ErrExist
-	case c.Version != "" && answer.kind == iofs.ErrNotExist:
+	case c.Version != "" && answer.kind == iofs.ErrNotExist && answer.reason != noBucket:
 		answer.kind = backends.ErrChanged // there is nothing
 	}
 	return err
