@@ -55,8 +55,8 @@ func TestLostPutOfADrive(t *testing.T) {
 	const size = 5 * smallPart
 	for _, sums := range []bool{false, true} {
 		for name, change := range map[string]func(t *testing.T, f *staging.File, data []byte) []byte{
-			"whole": func(t *testing.T, f *staging.File, data []byte) []byte {
-				data = random(7, size)
+			"whole": func(t *testing.T, f *staging.File, _ []byte) []byte {
+				data := random(7, size)
 				write(t, f, 0, data)
 				return data
 			},

@@ -16,7 +16,6 @@ type watching struct {
 	s *store
 
 	mu     sync.Mutex
-	within int
 	names  map[string]bool // told; true if below too
 	more   chan struct{}   // closed with each call
 	ended  chan error
