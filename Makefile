@@ -9,11 +9,12 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 MOUNT   ?=
 BENCH   ?=
+TAGS    ?=
 VERSION  = $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo unknown)
-BUILD    = go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION)'
+BUILD    = go build -buildvcs=false -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := build
-.PHONY: run stop demo build install uninstall test bench bench-s3 bench-index bench-actions lint fmt clean tools
+.PHONY: run stop demo build release install uninstall test bench bench-s3 bench-index bench-actions lint fmt clean tools
 
 run: ## install what is missing, build, mount at /sd (root) or ~/sd
 	@scripts/install-deps.sh go cc fuse
@@ -34,6 +35,9 @@ stop: ## end what run and demo started
 build: ## leave the binary at bin/sd
 	@scripts/install-deps.sh go cc
 	@$(BUILD) -o bin/sd ./cmd/sd
+
+release: ## the same with all of rclone's backends, which is larger; `make install TAGS=allremotes` installs it
+	@$(MAKE) --no-print-directory build TAGS=allremotes
 
 install: build ## copy it below PREFIX (/usr/local), and the fstab helper to /sbin
 	install -D -m 755 bin/sd $(DESTDIR)$(PREFIX)/bin/sd
