@@ -1,4 +1,4 @@
-// Package testserver runs real S3 servers as child processes on free loopback
+// Package testserver runs real servers of object stores as child processes on free loopback
 // ports, each over a temporary directory of its own, and puts objects into them.
 //
 // Only tests and benchmarks import it. Start functions return errors; the
