@@ -25,7 +25,7 @@ type app struct {
 }
 
 const rootHelp = `sd shows all of your files as one folder: this machine's under local/, buckets
-under s3/. The same names work as URIs in every command.
+under s3/, drives under gdrive/ and so on. The same names work as URIs in every command.
 
 Wherever a command takes a PATH it may be a URI (s3://bucket/key, local://device/path),
 a path below a live mountpoint (/sd/s3/bucket/key) or any local path.
