@@ -135,7 +135,7 @@ func (s *Service) room(more int) *Error {
 
 // goodName tells whether OneDrive takes a name.
 func goodName(name string) bool {
-	if name == "" || len([]rune(name)) > 255 || strings.ContainsAny(name, "\"*:<>?/\\|") || name != strings.TrimSpace(name) ||
+	if name == "" || len([]rune(name)) > 255 || strings.ContainsAny(name, "\"*:<>?/\\|") || name != strings.Trim(name, " ") ||
 		strings.HasSuffix(name, ".") || strings.HasPrefix(name, "~$") || strings.Contains(strings.ToLower(name), "_vti_") {
 		return false
 	}
