@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
+	"time"
 
 	"sd/backends"
 
@@ -183,6 +184,12 @@ func (s *store) moveFile(ctx context.Context, src, dst *child, newName string) e
 
 // replace moves a file to where another one is.
 func (s *store) replace(ctx context.Context, o fs.Object, dst *child, to place) (fs.Object, error) {
+	if is, was := describe(ctx, "", o), describe(ctx, "", dst.file); is.Version == was.Version && len(is.Sums) == 0 && is.Size > 0 {
+		// Nothing would tell that it is another file now.
+		if _, err := s.setTime(ctx, o, &backends.Meta{ModTime: is.ModTime.Add(time.Second)}); err != nil {
+			return nil, err
+		}
+	}
 	if s.habits.partial { // it replaces
 		return s.moveTo(ctx, o, to)
 	}

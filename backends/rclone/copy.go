@@ -141,7 +141,7 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 
 // setTime gives a file the time that m asks for.
 func (s *store) setTime(ctx context.Context, o fs.Object, m *backends.Meta) (fs.Object, error) {
-	if m == nil || m.ModTime.IsZero() || !s.habits.clock {
+	if m == nil || m.ModTime.IsZero() {
 		return o, nil
 	}
 	_, err := work(ctx, s, "TOUCH", 0, func(ctx context.Context, c *conn) (any, error) {

@@ -49,7 +49,7 @@ func (s *store) get(ctx context.Context, name, version string, off, n int64) (io
 	if r, e, ok := s.spool.open(version, name, off, n); ok {
 		return r, e, nil
 	}
-	for again := 3; ; again-- {
+	for again := 20; ; again-- {
 		r, e, err := s.tryGet(ctx, name, version, off, n)
 		if !errors.Is(err, errMoved) {
 			return r, e, err

@@ -9,9 +9,6 @@ import (
 	"sd/backends"
 )
 
-// pageSize is the most entries of a page that List and Walk yield.
-const pageSize = 1000
-
 // Stat describes a file or folder. A document is exported for that, as its size is not known
 // before.
 func (s *store) Stat(ctx context.Context, name string) (backends.Entry, error) {
@@ -79,7 +76,7 @@ func (s *store) List(ctx context.Context, dir string, yield func([]backends.Entr
 	if err != nil {
 		return pathError("list", dir, err)
 	}
-	page := make([]backends.Entry, 0, min(len(children), pageSize))
+	page := make([]backends.Entry, 0, min(len(children), s.page))
 	for i := range children {
 		ch := &children[i]
 		if strings.HasPrefix(ch.label, partPrefix) {
@@ -87,7 +84,7 @@ func (s *store) List(ctx context.Context, dir string, yield func([]backends.Entr
 		}
 		e := s.entry(ctx, join(dir, ch.label), ch)
 		e.Name = ch.label
-		if page = append(page, e); len(page) == pageSize {
+		if page = append(page, e); len(page) == s.page {
 			if err := ctx.Err(); err != nil {
 				return pathError("list", dir, err)
 			}

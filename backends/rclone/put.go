@@ -53,7 +53,7 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 	if old != nil && old.file.Size() < 0 {
 		return backends.Entry{}, &answerError{iofs.ErrPermission, "documents cannot be written"}
 	}
-	modified, err := s.timeFor(ctx, old, size, m.ModTime)
+	modified, err := s.clock.timeFor(ctx, s.key(name), old, size, m.ModTime)
 	if err != nil {
 		return backends.Entry{}, err
 	}
@@ -114,31 +114,6 @@ func (s *store) parents(ctx context.Context, name string) error {
 	return err
 }
 
-// timeFor chooses the time that a file gets: the one asked for, unless it would then look like
-// the one that it replaces. Where the service has a clock of its own, that is waited for.
-func (s *store) timeFor(ctx context.Context, old *child, size int64, want time.Time) (time.Time, error) {
-	if want.IsZero() {
-		want = time.Now()
-	}
-	if old == nil || old.file.Size() != size || len(hashesOf(ctx, old.file)) > 0 {
-		return want, nil
-	}
-	precision := old.file.Fs().Precision()
-	at := old.file.ModTime(ctx)
-	if precision == fs.ModTimeNotSupported {
-		if wait := time.Until(at.Truncate(time.Second).Add(time.Second)); wait > 0 && wait <= 2*time.Second && !rest.Pause(ctx, wait) {
-			return want, ctx.Err()
-		}
-		return want, nil
-	}
-	step := max(precision, time.Millisecond)
-	asked := want.Truncate(step)
-	if next := s.delays.next(s.key(old.place.path), asked, at.Truncate(step), step); !next.Equal(asked) {
-		return next, nil
-	}
-	return want, nil
-}
-
 // source is what a Put sends, for any number of attempts.
 type source struct {
 	r     io.ReadSeeker
@@ -189,26 +164,34 @@ func (s *store) upload(ctx context.Context, name string, old *child, body *sourc
 		if err != nil {
 			return nil, err
 		}
-		in, _ := rest.Source(ctx, body)
-		if s.habits.partial {
-			return s.uploadAside(ctx, at, in, body.size, modified)
+		o, err := s.send(ctx, at, old, rest.Source(ctx, body), body.size, modified)
+		if err != nil && body.err != nil {
+			err = &sourceError{body.err}
 		}
-		info := object.NewStaticObjectInfo(at.path, modified, body.size, true, nil, at.fs)
-		switch {
-		case old != nil:
-			// A copy: others may be reading what was found.
-			o, err := old.file, error(nil)
-			if !s.byList() {
-				if o, err = at.fs.NewObject(ctx, at.path); err != nil {
-					return nil, err
-				}
-			}
-			return o, o.Update(ctx, in, info)
-		case at.fs.Features().PutUnchecked != nil && s.habits.twins:
-			return at.fs.Features().PutUnchecked(ctx, in, info)
-		}
-		return at.fs.Put(ctx, in, info)
+		return o, err
 	})
+}
+
+// send sends the bytes in to a place.
+func (s *store) send(ctx context.Context, at place, old *child, in io.Reader, size int64, modified time.Time) (fs.Object, error) {
+	if s.habits.partial {
+		return s.uploadAside(ctx, at, in, size, modified)
+	}
+	info := object.NewStaticObjectInfo(at.path, modified, size, true, nil, at.fs)
+	switch {
+	case old != nil:
+		o := old.file
+		if !s.byList() { // a copy: others may be reading what was found
+			var err error
+			if o, err = at.fs.NewObject(ctx, at.path); err != nil {
+				return nil, err
+			}
+		}
+		return o, o.Update(ctx, in, info)
+	case at.fs.Features().PutUnchecked != nil && s.habits.twins:
+		return at.fs.Features().PutUnchecked(ctx, in, info)
+	}
+	return at.fs.Put(ctx, in, info)
 }
 
 // placeFor returns where name is, or is to be.

@@ -32,6 +32,7 @@ func open(t testing.TB, cfg Config) Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	storeOf(s).page = 5
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

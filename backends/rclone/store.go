@@ -47,8 +47,8 @@ type store struct {
 	habits habits
 	rest   *rest.Client
 	writes keyed // names that are being changed
-	delays delays
 	seen   objects
+	clock  clock
 	spool  spool
 	tree   tree
 	page   int // the most entries of a page

@@ -24,23 +24,22 @@ type habits struct {
 	atomic  bool // what replaces a file does so in one step
 	ours    bool // it is used by an account, with the client id of the user
 	partial bool // what is being written can be seen
-	clock   bool // it takes the time of a file from us
 }
 
 // types are the types of remotes that are known well.
 var types = map[string]habits{
-	"drive":      {tree: true, meter: true, copies: true, watches: true, twins: true, ours: true, clock: true},
-	"onedrive":   {tree: true, meter: true, copies: true, watches: true, folds: true, ours: true, clock: true},
-	"dropbox":    {tree: true, meter: true, copies: true, watches: true, folds: true, ours: true, clock: true},
+	"drive":      {tree: true, meter: true, copies: true, watches: true, twins: true, ours: true},
+	"onedrive":   {tree: true, meter: true, copies: true, watches: true, folds: true, ours: true},
+	"dropbox":    {tree: true, meter: true, copies: true, watches: true, folds: true, ours: true},
 	"webdav":     {tree: true, meter: true, copies: true, partial: true},
-	"sftp":       {tree: true, meter: true, partial: true, clock: true},
+	"sftp":       {tree: true, meter: true, partial: true},
 	"ftp":        {tree: true, partial: true},
-	"smb":        {tree: true, meter: true, folds: true, partial: true, clock: true},
-	"local":      {tree: true, partial: true, clock: true},
-	"box":        {tree: true, meter: true, copies: true, folds: true, clock: true},
-	"pcloud":     {tree: true, meter: true, copies: true, clock: true},
-	"jottacloud": {tree: true, meter: true, copies: true, folds: true, clock: true},
-	"koofr":      {tree: true, meter: true, copies: true, folds: true, clock: true},
+	"smb":        {tree: true, meter: true, folds: true, partial: true},
+	"local":      {tree: true, partial: true},
+	"box":        {tree: true, meter: true, copies: true, folds: true},
+	"pcloud":     {tree: true, meter: true, copies: true},
+	"jottacloud": {tree: true, meter: true, copies: true, folds: true},
+	"koofr":      {tree: true, meter: true, copies: true, folds: true},
 }
 
 // habitsOf returns the habits of a remote, for one that encrypts another those of the other.

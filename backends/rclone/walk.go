@@ -131,7 +131,7 @@ func (w *walk) add(e backends.Entry) error {
 	if w.after != "" && key(e) <= w.after {
 		return nil
 	}
-	if w.page = append(w.page, e); len(w.page) < pageSize {
+	if w.page = append(w.page, e); len(w.page) < w.s.page {
 		return nil
 	}
 	return w.flush()

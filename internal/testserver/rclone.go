@@ -49,7 +49,8 @@ func StartRcloneServe(ctx context.Context, kind, dir string) (*RcloneServe, erro
 		args := []string{
 			"serve", kind, dir, "--addr", addr, "--user", RcloneUser, "--pass", RclonePass,
 			"--config", filepath.Join(temp, "none.conf"), "--cache-dir", temp,
-			"--vfs-cache-mode", "full", "--vfs-write-back", "0s", "--dir-cache-time", "0s", "--poll-interval", "0",
+			"--vfs-cache-mode", "off", "--dir-cache-time", "1ms", "--poll-interval", "0",
+			"--no-unicode-normalization",
 		}
 		if kind == "webdav" {
 			args = append(args, "--etag-hash", "MD5")

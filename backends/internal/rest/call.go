@@ -33,8 +33,7 @@ type Call struct {
 	fault error // of the last request, if no answer came
 	noted error // of the attempt before
 	// Of a Run:
-	answers int   // since it last got on
-	source  error // why what was to be sent could not be read
+	answers int // since it last got on
 }
 
 // state is what the last request of a call showed.

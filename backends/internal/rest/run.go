@@ -236,14 +236,13 @@ func (k *Call) progressed() {
 }
 
 // Source returns r, to be read by a library that sends what it reads in the operation that ctx
-// belongs to. How long r takes is not the server's fault. failed tells whether r failed.
-func Source(ctx context.Context, r io.Reader) (source io.Reader, failed func() error) {
+// belongs to. How long r takes is not the server's fault.
+func Source(ctx context.Context, r io.Reader) io.Reader {
 	k, ok := ctx.Value(callKey{}).(*Call)
 	if !ok {
-		return r, func() error { return nil }
+		return r
 	}
-	s := &runSource{r: r, call: k}
-	return s, s.failed
+	return &runSource{r, k}
 }
 
 type runSource struct {
@@ -260,18 +259,7 @@ func (s *runSource) Read(p []byte) (int, error) {
 	if n > 0 {
 		k.progressed()
 	}
-	if err != nil && err != io.EOF {
-		k.mu.Lock()
-		k.source = err
-		k.mu.Unlock()
-	}
 	return n, err
-}
-
-func (s *runSource) failed() error {
-	s.call.mu.Lock()
-	defer s.call.mu.Unlock()
-	return s.call.source
 }
 
 // Reader returns r, whose bytes come from the server in the operation that ctx belongs to.
