@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sd/backends/rclone"
+	"sd/library"
 )
 
 // importFlags are the flags of sd volume import-rclone.
@@ -169,6 +170,14 @@ func (a *app) importAll(ctx context.Context, p *places, rows []importRow, noChec
 				}
 				continue
 			}
+		}
+		// Whose login it is was not known before.
+		if there := new(library.VolumeConflictError); errors.As(err, &there) && there.Field == "fingerprint" {
+			r.State, r.Name, r.URI = "there", there.Existing.Name, there.Existing.MountPoint
+			if !a.json {
+				fmt.Fprintf(a.out, "%s is there already, as %s\n", r.Remote, quote(r.Name))
+			}
+			continue
 		}
 		r.State, r.Why = "failed", err.Error()
 		fmt.Fprintf(a.errOut, "sd: %s: %v\n", r.Remote, err)
