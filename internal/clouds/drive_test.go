@@ -80,8 +80,8 @@ func TestDriveDocuments(t *testing.T) {
 		t.Errorf("the export is %q", got)
 	}
 	c.Drive.UnstableExports(true)
-	if content(t, o) == content(t, o) {
-		t.Error("two exports are the same bytes, want others")
+	if one, two := content(t, o), content(t, o); one == two {
+		t.Errorf("two exports are both %q, want others", one)
 	}
 	c.Drive.EditDoc(id, []byte("another"))
 	if err := o.Update(t.Context(), strings.NewReader("mine"), object.NewStaticObjectInfo("Plan.txt", time.Now(), 4, true, nil, nil)); err == nil {
