@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sd/internal/clouds"
@@ -13,6 +14,12 @@ import (
 	"sd/internal/clouds/onedrive"
 	"sd/sdpath"
 )
+
+var onedriveCannot = map[string]syscall.Errno{
+	"name: control character":        syscall.EINVAL,
+	"name: newline":                  syscall.EINVAL,
+	"name: reserved elsewhere (CON)": syscall.EINVAL,
+}
 
 // startDrive gives the whole drive of somebody who has logged in to one of the fakes.
 func startDrive(service sdpath.Service) func(testing.TB) *Running {

@@ -21,6 +21,7 @@ func openDrive(v Volume, l Limits) (backends.Backend, error) {
 	switch v.Service {
 	case sdpath.GDrive:
 		c.Type = "drive"
+		c.Options["pacer_min_sleep"] = "1ms" // a fake has no quota
 		switch v.Config["root"] {
 		case "shared-with-me":
 			c.Options["shared_with_me"] = "true"

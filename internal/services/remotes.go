@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/rclone/rclone/fs/config/obscure"
@@ -12,6 +13,12 @@ import (
 	"sd/internal/testserver"
 	"sd/sdpath"
 )
+
+// remoteCannot: rclone would list such names under others.
+var remoteCannot = map[string]syscall.Errno{
+	"name: control character": syscall.EINVAL,
+	"name: newline":           syscall.EINVAL,
+}
 
 // startRemote gives a folder that rclone serves over some protocol, as a remote of a configuration
 // file.
