@@ -114,7 +114,7 @@ func (k *Call) End(err error) error {
 		return noted
 	case cut && k.attempts.Load() == 0:
 		return &offlineError{reason: errNotSent}
-	case cut && errors.Is(err, context.Canceled):
+	case cut && (errors.Is(err, context.Canceled) || isStall(err)):
 		return &offlineError{reason: errStall}
 	}
 	return err
