@@ -53,6 +53,7 @@ func (s *sandbox) holdsNone(printed string, secrets ...string) {
 }
 
 func TestAddGCS(t *testing.T) {
+	t.Parallel()
 	server := testserver.FakeGCS(t, "logs")
 	s := newSandbox(t)
 	s.must("volume", "add-cloud", "logs", "--service", "gs", "--bucket", "logs", "--endpoint", server.URL, "--anonymous").want(t, 0, "gcs://logs", "")
@@ -63,6 +64,7 @@ func TestAddGCS(t *testing.T) {
 
 // TestAddGCSByKey keeps the key of a service account, from a pipe or where it lies.
 func TestAddGCSByKey(t *testing.T) {
+	t.Parallel()
 	const key = `{"type":"service_account","client_email":"robot@example.com","private_key":"PRIVATE-4711"}`
 	s := newSandbox(t)
 	file := filepath.Join(t.TempDir(), "robot.json")
@@ -82,6 +84,7 @@ func TestAddGCSByKey(t *testing.T) {
 }
 
 func TestAddAzBlob(t *testing.T) {
+	t.Parallel()
 	server := testserver.NewAzurite(t, "work")
 	s := newSandbox(t)
 	add := func(input string, env []string, more ...string) result {
@@ -180,6 +183,7 @@ func (l cloudLogin) add(s *sandbox, env []string, more ...string) result {
 func TestAddDrives(t *testing.T) {
 	for _, l := range cloudLogins() {
 		t.Run(l.service, func(t *testing.T) {
+			t.Parallel()
 			c := clouds.Start(t)
 			s := newSandbox(t)
 			env := s.atDesk(c)
@@ -210,6 +214,7 @@ func TestAddDrives(t *testing.T) {
 
 // TestAddSharedDrives finds drives by their names.
 func TestAddSharedDrives(t *testing.T) {
+	t.Parallel()
 	c := clouds.Start(t)
 	s := newSandbox(t)
 	env := s.atDesk(c)
@@ -235,6 +240,7 @@ func TestAddSharedDrives(t *testing.T) {
 
 // TestHeadless logs in with a browser on another machine: what it shows is typed in.
 func TestHeadless(t *testing.T) {
+	t.Parallel()
 	c := clouds.Start(t)
 	s := newSandbox(t)
 	s.env = append(s.env, c.Env()...)

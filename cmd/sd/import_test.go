@@ -188,6 +188,7 @@ func TestConvert(t *testing.T) {
 
 // TestImport adds remotes of several kinds from a configuration, which stays as it was.
 func TestImport(t *testing.T) {
+	t.Parallel()
 	c := clouds.Start(t)
 	server := testserver.Versitygw(t, "photos")
 	s := newSandbox(t)

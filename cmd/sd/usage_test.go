@@ -41,7 +41,7 @@ func TestWrongUse(t *testing.T) {
 		{"umount", 1, "nothing is mounted"},
 		{"umount /etc", 1, "not mounted"},
 		{"status now", 2, `unexpected "now"`},
-		{"doctor who", 2, `unexpected "who"`},
+		{"doctor who", 2, "name a volume"},
 		{"library", 2, "which command?"},
 		{"library creat x", 2, "did you mean create?"},
 		{"library create", 2, "missing: NAME"},
