@@ -194,7 +194,7 @@ func (s *store) carry(ctx context.Context, dir, seg string) error {
 	if err != nil {
 		return err
 	}
-	stored.Meta = &f.Meta
+	stored.Meta, stored.Kind = &f.Meta, e.Kind // a store that cannot keep links says that it is a file
 	o.mu.Lock()
 	o.sameAs(stored)
 	o.told = ""
