@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"testing"
+	"time"
+
+	"sd/library"
+	"sd/secrets"
+)
+
+func token(n int, expiry time.Time) string {
+	return fmt.Sprintf(`{"access_token":"a%d","expiry":%q}`, n, expiry.Format(time.RFC3339))
+}
+
+// TestTokensOfTwoProcesses keeps the token that lives longest, and what else is there.
+func TestTokensOfTwoProcesses(t *testing.T) {
+	dir := t.TempDir()
+	row := library.Volume{Name: "drive", Fingerprint: "f00"}
+	now := time.Now()
+	if err := newVault(secrets.Open(dir), row).set(map[string]string{secretClientSecret: "s", secretToken: token(0, now)}); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for n := 1; n <= 8; n++ {
+		wg.Go(func() {
+			process := newVault(secrets.Open(dir), row)
+			if err := process.saveToken(secretToken, token(n, now.Add(time.Duration(n)*time.Minute))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	v := newVault(secrets.Open(dir), row)
+	all, err := v.all()
+	if want := token(8, now.Add(8*time.Minute)); err != nil || all[secretToken] != want || all[secretClientSecret] != "s" {
+		t.Errorf("got %v, %v, want the token %s and the client secret", all, err, want)
+	}
+	// A login by the user replaces any.
+	if err := v.set(map[string]string{secretToken: token(9, now), secretClientSecret: ""}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := v.all(); err != nil || all[secretToken] != token(9, now) || len(all) != 1 {
+		t.Errorf("got %v, %v", all, err)
+	}
+}
+
+// TestNoSecret is not that a file is missing: it is that one may not in.
+func TestNoSecret(t *testing.T) {
+	store := &pocket{}
+	v := newVault(store, library.Volume{Name: "a b", Fingerprint: "f00"})
+	if all, err := v.some(); err != nil || len(all) != 0 {
+		t.Errorf("got %v, %v", all, err)
+	}
+	check := func() {
+		t.Helper()
+		_, err := v.get(secretAccessKey)
+		if !errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*secretError)) {
+			t.Errorf("got %v, want a secretError, which is fs.ErrPermission", err)
+		}
+	}
+	check()
+	if err := store.Set(v.at, []byte("garbage")); err != nil {
+		t.Fatal(err)
+	}
+	check()
+	if err := v.set(map[string]string{secretAccessKey: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := v.get(secretAccessKey); got != "s" || err != nil {
+		t.Errorf("after giving it again: got %q, %v", got, err)
+	}
+}
