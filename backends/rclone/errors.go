@@ -152,7 +152,7 @@ func kindOf(err error) error {
 	text := strings.ToLower(err.Error())
 	var graph *onedrive.Error
 	if errors.As(err, &graph) {
-		text = strings.ToLower(graph.ErrorInfo.Code + " " + graph.ErrorInfo.InnerError.Code)
+		text = strings.ToLower(graph.ErrorInfo.Code + " " + graph.ErrorInfo.InnerError.Code + " " + graph.ErrorInfo.Message)
 	}
 	for _, w := range words {
 		if strings.Contains(text, w.text) {
