@@ -3,6 +3,7 @@ package rclone
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"sd/backends"
@@ -15,7 +16,7 @@ import (
 
 // cloudConfig is how a service of c is opened.
 func cloudConfig(c *clouds.Clouds, kind string) Config {
-	cfg := Config{Type: kind, Name: "test", HTTPProxy: c.ProxyURL, CACert: c.CAFile, Account: "someone@example.org"}
+	cfg := Config{Type: kind, Name: "test", HTTPProxy: c.ProxyURL, CACert: c.CAFile, Account: "someone@example.org", Poll: 50 * time.Millisecond}
 	secrets := map[string]string{}
 	switch kind {
 	case "drive":

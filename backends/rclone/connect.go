@@ -282,7 +282,8 @@ var (
 		"ftp":     {"ask_password": "false"},
 	}
 	preferred = map[string]map[string]string{
-		"sftp": {"disable_hashcheck": "true", "shell_type": "none"},
+		"drive": {"pacer_min_sleep": "10ms"},
+		"sftp":  {"disable_hashcheck": "true", "shell_type": "none"},
 	}
 )
 

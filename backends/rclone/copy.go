@@ -92,7 +92,7 @@ func (s *store) copy(ctx context.Context, dst string, other *store, src string, 
 			return backends.Entry{}, dst, err
 		}
 		s.seen.drop(s.key(dst))
-		e, err := s.written(ctx, dst, made)
+		e, err := s.written(ctx, s.nameOf(dst, old), made)
 		return e, dst, err
 	}
 	made, err := s.copyObject(ctx, from.file, is, old, dst)
@@ -103,7 +103,7 @@ func (s *store) copy(ctx context.Context, dst string, other *store, src string, 
 	if made, err = s.setTime(ctx, made, o.Meta); err != nil {
 		return backends.Entry{}, dst, err
 	}
-	e, err := s.written(ctx, dst, made)
+	e, err := s.written(ctx, s.nameOf(dst, old), made)
 	return e, dst, err
 }
 
@@ -120,7 +120,11 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 	}
 	made, err := work(ctx, s, "COPY", time.Minute+grace(is.Size), func(ctx context.Context, c *conn) (fs.Object, error) {
 		if dir, _ := split(at.path); dir != "" {
-			if err := at.fs.Mkdir(ctx, dir); err != nil {
+			err := at.fs.Mkdir(ctx, dir)
+			if kindOrNil(err) == iofs.ErrExist {
+				err = at.fs.Mkdir(ctx, dir) // another copy has just made it
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

@@ -68,7 +68,7 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 			return backends.Entry{}, err
 		}
 	}
-	return s.written(ctx, name, o)
+	return s.written(ctx, s.nameOf(name, old), o)
 }
 
 // target finds what is to be replaced, nil if there is nothing, and looks whether cond holds.
@@ -124,6 +124,10 @@ type source struct {
 	err  error // why it could not be read
 }
 
+// errShort says that a source had fewer bytes than it should. It is not io.ErrUnexpectedEOF,
+// which libraries take for the end.
+var errShort = fmt.Errorf("the source ended early: %w", io.ErrUnexpectedEOF)
+
 // rewind begins anew.
 func (b *source) rewind() error {
 	b.left = b.size
@@ -145,7 +149,7 @@ func (b *source) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		err = nil
 		if b.left > 0 {
-			err = io.ErrUnexpectedEOF
+			err = errShort
 		}
 	}
 	if err != nil {
@@ -292,6 +296,15 @@ func (s *store) lost(ctx context.Context, name string, old *child, body *source,
 		return nil
 	}
 	return found.file
+}
+
+// nameOf is the name of what was found under name, in the case of the service.
+func (s *store) nameOf(name string, found *child) string {
+	if found == nil || !s.habits.folds {
+		return name
+	}
+	dir, _ := split(name)
+	return join(dir, found.label)
 }
 
 // written describes what a write has made, as it is now: some services change what they store.

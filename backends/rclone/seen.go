@@ -71,3 +71,10 @@ func (o *objects) dropTree(key string) {
 		}
 	}
 }
+
+// has tells whether a file of any version was seen under a name.
+func (o *objects) has(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.byKey[key] != nil
+}

@@ -3,6 +3,7 @@ package rclone
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sd/backends/internal/rest"
@@ -89,15 +90,34 @@ func (s *store) follow(ctx context.Context, c *conn, f fs.Fs, poll time.Duration
 	}
 }
 
-// told forgets what is known of a name, and passes it on.
+// told forgets what is known of a name, and passes it on. Google Drive and OneDrive tell where a
+// file is now and not where it was: of one that is new here it is not known what else changed.
 func (s *store) told(name string, below bool, changed func(name string, below bool)) {
-	s.tree.forget(s.key(name))
-	changed(name, below)
+	names := []string{name}
 	if s.remote.Type == "drive" && !below {
 		for _, ext := range exported { // a document is told without its ending
-			changed(name+ext, false)
+			names = append(names, name+ext)
 		}
 	}
+	if s.remote.Type != "dropbox" && name != "" && !slices.ContainsFunc(names, func(name string) bool { return s.knows(name) }) {
+		names, below = []string{""}, true
+	}
+	for _, name := range names {
+		s.tree.forget(s.key(name))
+		changed(name, below)
+	}
+}
+
+// knows tells whether a file or folder of that name was seen lately.
+func (s *store) knows(name string) bool {
+	key := s.key(name)
+	if s.seen.has(key) {
+		return true
+	}
+	s.tree.mu.Lock()
+	defer s.tree.mu.Unlock()
+	_, ok := s.tree.dirs[key]
+	return ok
 }
 
 // exported are the endings of documents.
