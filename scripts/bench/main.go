@@ -33,7 +33,7 @@ type options struct {
 func parseOptions() (options, error) {
 	var o options
 	mib := flag.Int64("size", 1024, "MiB of the large file")
-	only := flag.String("only", "local,meta,s3", "what to measure: these, index or actions; of some a part too: s3/"+strings.Join(workloads, ", s3/")+
+	only := flag.String("only", "local,meta,s3", "what to measure: these, index, actions or services; of some a part too: s3/"+strings.Join(workloads, ", s3/")+
 		", index/"+strings.Join(indexParts, ", index/")+", actions/"+strings.Join(actionParts, ", actions/"))
 	who := flag.String("who", "", "measure only these at S3: "+strings.Join(peers, ",")+",sd (default: all; in quick runs the tuned ones)")
 	flag.BoolVar(&o.quick, "quick", false, "one round of little work: to see that all runs, not for the figures")
@@ -77,7 +77,7 @@ func (o options) check() error {
 		head, part, whole := strings.Cut(name, "/")
 		known := slices.ContainsFunc(sections, func(s section) bool { return s.name == head })
 		if !known || whole && !(head == "s3" && slices.Contains(workloads, part) || head == "index" && slices.Contains(indexParts, part) || head == "actions" && slices.Contains(actionParts, part)) {
-			return fmt.Errorf("-only takes local, meta, index, index/%s, s3, s3/%s, actions and actions/%s, not %q",
+			return fmt.Errorf("-only takes local, meta, index, index/%s, s3, s3/%s, actions, actions/%s and services, not %q",
 				strings.Join(indexParts, ", index/"), strings.Join(workloads, ", s3/"), strings.Join(actionParts, ", actions/"), name)
 		}
 	}
@@ -122,6 +122,7 @@ var sections = []section{
 	{"s3", (*bench).s3},
 	{"index", (*bench).index},
 	{"actions", (*bench).actions},
+	{"services", (*bench).services},
 }
 
 // bench is one run.
