@@ -138,11 +138,16 @@ func (x *site) list(t *testing.T, dir string) (list []string) {
 // fill puts n small files into a folder behind the mount, several at a time.
 func (x *site) fill(t *testing.T, dir string, n int) {
 	t.Helper()
-	x.folder(t, dir+"/")
+	if x.Seed != nil {
+		for i := range n {
+			must(t, x.Seed(fmt.Sprintf("%s/%04d.txt", dir, i), fmt.Appendf(nil, "file %d", i)))
+		}
+		return
+	}
 	put := x.direct.(backends.Putter)
 	next := make(chan int)
 	var running sync.WaitGroup
-	for range x.writers() {
+	for range 8 {
 		running.Go(func() {
 			for i := range next {
 				name, content := fmt.Sprintf("%s/%04d.txt", dir, i), fmt.Appendf(nil, "file %d", i)
@@ -157,15 +162,6 @@ func (x *site) fill(t *testing.T, dir string, n int) {
 	}
 	close(next)
 	running.Wait()
-}
-
-// writers is how many may put files into one folder at the same time: the WebDAV server locks the
-// folder for each.
-func (x *site) writers() int {
-	if x.name == "webdav" {
-		return 1
-	}
-	return 8
 }
 
 // everywhere runs test for every service, all at the same time: they wait most of it.

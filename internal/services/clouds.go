@@ -29,25 +29,33 @@ func startDrive(service sdpath.Service) func(testing.TB) *Running {
 		wire := newWire(t, strings.TrimPrefix(c.ProxyURL, "http://"))
 		v := Volume{Service: service, Config: map[string]string{}, Secret: map[string]string{}, CACert: c.CAFile}
 		var door *front.Front
+		var seed func(name string, content []byte) string
 		busy := tooMany(`{"error": {"code": "activityLimitReached", "message": "too many requests"}}`)
 		switch service {
 		case sdpath.GDrive:
 			door, busy = c.Drive.Front, drive.Refuse(http.StatusForbidden, "userRateLimitExceeded")
+			seed = c.Drive.Seed
 			v.Identifier, v.Config["root"], v.Config["client_id"] = "My Drive", "my", drive.ClientID
 			v.Secret["client_secret"], v.Secret["token"] = drive.ClientSecret, c.Drive.Token()
 		case sdpath.OneDrive:
-			door = c.OneDrive.Front
+			door, seed = c.OneDrive.Front, c.OneDrive.Seed
 			v.Identifier, v.Config["client_id"] = "OneDrive", onedrive.ClientID
 			v.Config["drive_id"], v.Config["drive_type"] = onedrive.DriveID, onedrive.DriveType
 			v.Secret["token"] = c.OneDrive.Token()
 		case sdpath.Dropbox:
 			door, busy = c.Dropbox.Front, tooMany(`{"error_summary": "too_many_requests/..", "error": {"reason": {".tag": "too_many_requests"}, "retry_after": 1}}`)
+			seed = c.Dropbox.Seed
 			v.Identifier, v.Config["client_id"] = "Dropbox", dropbox.ClientID
 			v.Secret["client_secret"], v.Secret["token"] = dropbox.ClientSecret, c.Dropbox.Token()
 		}
 		direct := v
 		direct.Proxy, v.Proxy = c.ProxyURL, "http://"+wire.Addr()
-		return &Running{Volume: v, Direct: direct, Faults: clouded{wire, door, busy}}
+		r := &Running{Volume: v, Direct: direct, Faults: clouded{wire, door, busy}}
+		r.Seed = func(name string, content []byte) error {
+			seed(name, content)
+			return nil
+		}
+		return r
 	}
 }
 

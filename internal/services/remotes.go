@@ -48,6 +48,13 @@ func startRemote(kind string) func(testing.TB) *Running {
 			return Volume{Service: sdpath.Rclone, Identifier: kind, Config: map[string]string{"config_file": file}}
 		}
 		r := &Running{Direct: at("direct.conf", server.Addr)}
+		r.Seed = func(name string, content []byte) error {
+			path := filepath.Join(server.Dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return err
+			}
+			return os.WriteFile(path, content, 0o644)
+		}
 		if kind == "webdav" {
 			faults := newProxied(t, "http://"+server.Addr)
 			r.Faults, r.Volume = faults, at("rclone.conf", faults.Addr())

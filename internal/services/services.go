@@ -78,6 +78,8 @@ type Running struct {
 	// Direct reaches it round them.
 	Direct Volume
 	Faults Faults
+	// Seed makes a file at the server itself, and the folders above it. nil: only a Put can.
+	Seed func(name string, content []byte) error
 }
 
 // Faults stand between a volume and its server. They are safe for concurrent use.
@@ -128,9 +130,9 @@ var table = []Service{
 	{"b2", sdpath.B2, versitygwCannot, 0, startS3(sdpath.B2)},
 	{"gcs", sdpath.GCS, gcsCannot, 0, startGCS},
 	{"azblob", sdpath.AzBlob, azblobCannot, 0, startAzBlob},
-	{"webdav", sdpath.Rclone, remoteCannot, 0, startRemote("webdav")},
+	{"webdav", sdpath.Rclone, remoteCannot, 2, startRemote("webdav")},
 	{"sftp", sdpath.Rclone, remoteCannot, 0, startRemote("sftp")},
 	{"gdrive", sdpath.GDrive, remoteCannot, 0, startDrive(sdpath.GDrive)},
-	{"onedrive", sdpath.OneDrive, onedriveCannot, 0, startDrive(sdpath.OneDrive)},
+	{"onedrive", sdpath.OneDrive, onedriveCannot, 3, startDrive(sdpath.OneDrive)},
 	{"dropbox", sdpath.Dropbox, remoteCannot, 0, startDrive(sdpath.Dropbox)},
 }
