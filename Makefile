@@ -14,7 +14,7 @@ VERSION  = $(shell git -c safe.directory='*' describe --tags --always --dirty 2>
 BUILD    = go build -buildvcs=false -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := build
-.PHONY: run stop demo build release install uninstall test bench bench-s3 bench-index bench-actions lint fmt clean tools
+.PHONY: run stop demo build release install uninstall test bench bench-s3 bench-index bench-actions bench-services lint fmt clean tools
 
 run: ## install what is missing, build, mount at /sd (root) or ~/sd
 	@scripts/install-deps.sh go cc fuse
@@ -71,6 +71,11 @@ bench-actions: ## copies and syncs alone, against cp and rclone; some ten minute
 	@scripts/install-deps.sh go cc fuse node
 	@scripts/tools.sh test bench
 	@go run ./scripts/bench -only actions $(BENCH)
+
+bench-services: ## ten volumes, and one beside others that are dead or slow; two minutes
+	@scripts/install-deps.sh go cc fuse node
+	@scripts/tools.sh test
+	@go run ./scripts/bench -only services $(BENCH)
 
 lint: ## gofmt, go vet (all systems), staticcheck, import layers
 	@scripts/install-deps.sh go cc
