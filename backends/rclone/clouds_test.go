@@ -1,6 +1,7 @@
 package rclone
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -47,8 +48,10 @@ func clean(c *clouds.Clouds, kind string) {
 func TestClouds(t *testing.T) {
 	for _, kind := range []string{"drive", "onedrive", "dropbox"} {
 		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
 			c := clouds.Start(t)
+			if kind == "dropbox" {
+				throughProxy(t, c)
+			}
 			backendtest.Run(t, func(t *testing.T) backends.Backend {
 				clean(c, kind)
 				return open(t, cloudConfig(c, kind))
@@ -76,4 +79,17 @@ func short(name string, most int) bool {
 // writable tells whether sd writes such a name by way of rclone.
 func writable(name string) bool {
 	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// throughProxy makes the default HTTP client, with which rclone asks Dropbox for changes, go
+// through the proxy of c, as the environment has it elsewhere.
+func throughProxy(t *testing.T, c *clouds.Clouds) {
+	t.Helper()
+	client, err := c.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := http.DefaultTransport
+	http.DefaultTransport = client.Transport
+	t.Cleanup(func() { http.DefaultTransport = old })
 }

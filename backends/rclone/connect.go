@@ -277,6 +277,7 @@ func (d defaults) Get(key string) (string, bool) {
 // forced are options that are ours to choose, and preferred those that a user may change.
 var (
 	forced = map[string]map[string]string{
+		"drive":   {"upload_cutoff": "4Mi"},
 		"dropbox": {"batch_mode": "off", "async_batch": "false"},
 		"sftp":    {"ask_password": "false"},
 		"ftp":     {"ask_password": "false"},

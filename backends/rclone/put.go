@@ -1,6 +1,7 @@
 package rclone
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -168,13 +169,26 @@ func (s *store) upload(ctx context.Context, name string, old *child, body *sourc
 		if err != nil {
 			return nil, err
 		}
-		o, err := s.send(ctx, at, old, rest.Source(ctx, body), body.size, modified)
+		in := rest.Source(ctx, body)
+		if s.remote.Type == "drive" && body.size < driveCutoff {
+			// Google's library ends a request well whose source has failed, so that half a file
+			// would be made.
+			data, err := io.ReadAll(in)
+			if err != nil {
+				return nil, &sourceError{err}
+			}
+			in = bytes.NewReader(data)
+		}
+		o, err := s.send(ctx, at, old, in, body.size, modified)
 		if err != nil && body.err != nil {
 			err = &sourceError{body.err}
 		}
 		return o, err
 	})
 }
+
+// driveCutoff is where uploads to Google Drive begin to go in parts (upload_cutoff in connect.go).
+const driveCutoff = 4 << 20
 
 // send sends the bytes in to a place.
 func (s *store) send(ctx context.Context, at place, old *child, in io.Reader, size int64, modified time.Time) (fs.Object, error) {
