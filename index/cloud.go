@@ -70,8 +70,9 @@ func (f *cloudFolder) changes() *change {
 // objects cost one request.
 type cloud struct {
 	*pass
-	walker backends.Walker
-	turn   sync.Mutex // of telling Differences
+	walker    backends.Walker
+	documents backends.Backend // the same
+	turn      sync.Mutex       // of telling Differences
 }
 
 // openCloud opens the location's volume, which costs no request.
@@ -92,7 +93,7 @@ func (p *pass) openCloud(ctx context.Context) (scanner, error) {
 	if p.neighbours, err = p.findNeighbours(ctx); err != nil {
 		return nil, err
 	}
-	s := &cloud{pass: p, walker: w}
+	s := &cloud{pass: p, walker: w, documents: vol.Backend}
 	if told := p.each; told != nil {
 		p.each = func(d Difference) error {
 			s.turn.Lock()

@@ -224,8 +224,11 @@ func (k *keyStream) file(name string, e *backends.Entry) error {
 		f.rows.skip()
 	}
 	k.tally.files.Add(1)
-	k.tally.bytes.Add(e.Size)
-	is := cloudFile(name, e)
+	is, err := k.described(name, e, old)
+	if err != nil {
+		return err
+	}
+	k.tally.bytes.Add(is.Size)
 	same := false
 	if old != nil {
 		if same = old.Size == is.Size && old.Version == is.Version && old.Type == is.Type; same {
@@ -259,6 +262,27 @@ func (k *keyStream) file(name string, e *backends.Entry) error {
 		return nil
 	}
 	return k.send(f)
+}
+
+// described is the row of an object. A document whose size the list does not tell is asked for,
+// unless it was changed last when the catalog says; one that cannot be had stays as it was.
+func (k *keyStream) described(name string, e *backends.Entry, old *catalog.File) (catalog.File, error) {
+	if !e.Unsized {
+		return cloudFile(name, e), nil
+	}
+	if old != nil && !e.ModTime.IsZero() && old.ModTime == e.ModTime.UnixNano() {
+		return *old, nil
+	}
+	now, err := k.documents.Stat(k.ctx, e.Name)
+	switch {
+	case err == nil:
+		return cloudFile(name, &now), nil
+	case k.ctx.Err() != nil || errors.Is(err, backends.ErrOffline):
+		return catalog.File{}, err
+	case old != nil:
+		return *old, nil
+	}
+	return cloudFile(name, e), nil
 }
 
 // cloudFile describes an object as the catalog does.

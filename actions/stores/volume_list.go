@@ -55,7 +55,11 @@ func (v *Volume) children(ctx context.Context, dir string) (list []Entry, err er
 		for i := range page {
 			e := page[i]
 			e.Name = sdpath.JoinKey(dir, e.Name)
-			list = append(list, v.Entry(&e))
+			is, err := v.sized(ctx, &e)
+			if err != nil {
+				return err
+			}
+			list = append(list, is)
 		}
 		return nil
 	})

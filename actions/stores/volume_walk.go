@@ -41,6 +41,7 @@ func spans(hints []string) []span {
 
 // flatWalk makes one walk of flat lists.
 type flatWalk struct {
+	ctx    context.Context // of the walk
 	volume *Volume
 	walker backends.Walker
 	dir    string
@@ -56,7 +57,7 @@ type flatWalk struct {
 // walkFlat lists all below dir, ranges side by side, and hands it over in order. It returns what
 // fn does, or what has gone wrong with the list.
 func (v *Volume) walkFlat(ctx context.Context, walker backends.Walker, dir string, hints []string, fn func(*Entry) error) (yielded, failed error) {
-	w := &flatWalk{volume: v, walker: walker, dir: dir, fn: fn, base: prefixOf(dir)}
+	w := &flatWalk{ctx: ctx, volume: v, walker: walker, dir: dir, fn: fn, base: prefixOf(dir)}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -201,6 +202,9 @@ func (w *flatWalk) place(is *backends.Entry) error {
 			return err
 		}
 	}
-	w.entry = w.volume.Entry(is)
+	var err error
+	if w.entry, err = w.volume.sized(w.ctx, is); err != nil {
+		return err
+	}
 	return w.fn(&w.entry)
 }
