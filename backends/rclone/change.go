@@ -52,17 +52,12 @@ func (s *store) removeFile(ctx context.Context, name string, cond backends.Cond)
 
 // removeObject deletes a file. If no answer came it looks whether it is gone.
 func (s *store) removeObject(ctx context.Context, o fs.Object, at place) error {
+	since := time.Now()
 	_, err := work(ctx, s, "DELETE", 0, func(ctx context.Context, c *conn) (any, error) { return nil, o.Remove(ctx) })
 	if err == nil || !errors.Is(err, backends.ErrOffline) && !errors.Is(err, iofs.ErrNotExist) {
 		return err
 	}
-	_, gone := meta(ctx, s, "STAT", func(ctx context.Context, c *conn) (any, error) {
-		now, err := at.fs.NewObject(ctx, at.path)
-		if err == nil && idOf(now) != idOf(o) {
-			err = fs.ErrorObjectNotFound
-		}
-		return nil, err
-	})
+	_, gone := patiently(ctx, s, since, func() (fs.Object, error) { return s.lookAt(ctx, o, at) })
 	if errors.Is(gone, iofs.ErrNotExist) {
 		return nil
 	}
@@ -252,6 +247,7 @@ func (s *store) recase(ctx context.Context, src *child, newName string) error {
 
 // moveTo moves a file. If no answer came it looks whether it is there.
 func (s *store) moveTo(ctx context.Context, o fs.Object, to place) (fs.Object, error) {
+	since := time.Now()
 	now, err := work(ctx, s, "MOVE", grace(o.Size()), func(ctx context.Context, c *conn) (fs.Object, error) {
 		move := to.fs.Features().Move
 		if move == nil {
@@ -262,19 +258,19 @@ func (s *store) moveTo(ctx context.Context, o fs.Object, to place) (fs.Object, e
 	if err == nil || !errors.Is(err, backends.ErrOffline) && !errors.Is(err, iofs.ErrNotExist) {
 		return now, err
 	}
-	there, lerr := meta(ctx, s, "STAT", func(ctx context.Context, c *conn) (fs.Object, error) { return to.fs.NewObject(ctx, to.path) })
-	if lerr == nil && there.Size() == o.Size() && idOf(there) == idOf(o) && there.ModTime(ctx).Equal(o.ModTime(ctx)) {
-		if _, gone := s.lookAt(ctx, o); errors.Is(gone, iofs.ErrNotExist) {
+	there, lerr := patiently(ctx, s, since, func() (fs.Object, error) { return s.lookAt(ctx, o, to) })
+	if lerr == nil && there.Size() == o.Size() && there.ModTime(ctx).Equal(o.ModTime(ctx)) {
+		if _, gone := s.lookAt(ctx, o, place{o.Fs().(fs.Fs), o.Remote()}); errors.Is(gone, iofs.ErrNotExist) {
 			return there, nil
 		}
 	}
 	return nil, err
 }
 
-// lookAt finds a file where it was.
-func (s *store) lookAt(ctx context.Context, o fs.Object) (fs.Object, error) {
+// lookAt finds the file o at a place.
+func (s *store) lookAt(ctx context.Context, o fs.Object, at place) (fs.Object, error) {
 	return meta(ctx, s, "STAT", func(ctx context.Context, c *conn) (fs.Object, error) {
-		now, err := o.Fs().(fs.Fs).NewObject(ctx, o.Remote())
+		now, err := at.fs.NewObject(ctx, at.path)
 		if err == nil && idOf(now) != idOf(o) {
 			err = fs.ErrorObjectNotFound
 		}

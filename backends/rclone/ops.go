@@ -2,8 +2,10 @@ package rclone
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"sd/backends"
 	"sd/backends/internal/rest"
 )
 
@@ -47,4 +49,19 @@ func once[T any](ctx context.Context, s *store, op string, lane rest.Lane, grace
 		v, err = rest.Run(call.Context(), verdict, func(ctx context.Context) (T, error) { return ask(c.with(ctx), c) })
 	}
 	return v, c, call.End(err)
+}
+
+// patiently asks again while no answer comes, until patience has passed since the time given:
+// what is asked about is a change whose answer was lost, and the next request may well get one.
+func patiently[T any](ctx context.Context, s *store, since time.Time, ask func() (T, error)) (T, error) {
+	patience := s.cfg.Patience
+	if patience == 0 {
+		patience = 4500 * time.Millisecond
+	}
+	for {
+		v, err := ask()
+		if !errors.Is(err, backends.ErrOffline) || time.Since(since) > patience || !rest.Pause(ctx, 20*time.Millisecond) {
+			return v, err
+		}
+	}
 }

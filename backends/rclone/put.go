@@ -59,13 +59,14 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 		return backends.Entry{}, err
 	}
 	body := &source{r: r, start: start, size: size}
+	since := time.Now()
 	o, err := s.upload(ctx, name, old, body, modified)
 	s.seen.drop(s.key(name))
 	if err != nil {
 		if body.err != nil {
 			return backends.Entry{}, &sourceError{body.err}
 		}
-		if o = s.lost(ctx, name, old, body, modified, err); o == nil {
+		if o = s.lost(ctx, since, name, old, body, modified, err); o == nil {
 			return backends.Entry{}, err
 		}
 	}
@@ -276,11 +277,11 @@ func random() string {
 
 // lost finds what an upload has made whose answer was lost, because of cause: the file, if it
 // is certain that it is ours.
-func (s *store) lost(ctx context.Context, name string, old *child, body *source, modified time.Time, cause error) fs.Object {
+func (s *store) lost(ctx context.Context, since time.Time, name string, old *child, body *source, modified time.Time, cause error) fs.Object {
 	if ctx.Err() != nil || !errors.Is(cause, backends.ErrOffline) && !errors.Is(cause, io.ErrUnexpectedEOF) && kindOf(cause) != nil {
 		return nil
 	}
-	found, err := s.look(ctx, "STAT", name)
+	found, err := patiently(ctx, s, since, func() (*child, error) { return s.look(ctx, "STAT", name) })
 	if err != nil || found.file == nil || found.file.Size() != body.size {
 		return nil
 	}
