@@ -279,7 +279,8 @@ func (m *Mount) Stop() {
 		return
 	}
 	m.done = true
-	m.in.Close() // the process unmounts at the end of its input
+	fmt.Fprintln(m.in, "end") // the end of its input may be late: a program that is just beginning has it, too
+	m.in.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- m.cmd.Wait() }()
 	select {
