@@ -9,7 +9,6 @@ import (
 
 	"sd/backends"
 
-	"github.com/rclone/rclone/backend/dropbox/dbhash"
 	"github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/hash"
 )
@@ -21,11 +20,6 @@ var sums = []struct {
 }{
 	{"sha256", "sha256"}, {"dropbox", "dropbox"}, {"sha1", "sha1"}, {"md5", "md5"}, {"quickxor", "quickxor"}, {"crc32", "crc32"},
 }
-
-// dropboxHash is how rclone calls its type of Dropbox's checksum.
-const dropboxHash = "dropbox"
-
-var _ = dbhash.Size
 
 // hashesOf returns the checksums that o has at hand; asking for them costs no request.
 func hashesOf(ctx context.Context, o fs.ObjectInfo) (all []backends.Sum) {

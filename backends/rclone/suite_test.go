@@ -10,7 +10,7 @@ import (
 )
 
 func TestServers(t *testing.T) {
-	for _, kind := range []string{"webdav", "sftp", "ftp"} {
+	for _, kind := range []string{"webdav", "sftp"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			srv := testserver.Rclone(t, kind)
@@ -25,7 +25,6 @@ func TestServers(t *testing.T) {
 var holds = map[string]func(string) bool{
 	"webdav": plainName,
 	"sftp":   plainName,
-	"ftp":    plainName,
 }
 
 // plainName leaves out what rclone cannot pass through whole, and what no Linux file can be called.

@@ -21,7 +21,6 @@ type habits struct {
 	folds   bool // it does not tell names by their case
 
 	twins   bool // names may repeat
-	atomic  bool // what replaces a file does so in one step
 	ours    bool // it is used by an account, with the client id of the user
 	partial bool // what is being written can be seen
 }
