@@ -36,13 +36,15 @@ func (r *run) do(ctx context.Context, s *steps.Step, again bool) (steps.Record, 
 	case steps.OpRename:
 		return r.rename(ctx, s, from, to, again)
 	case steps.OpRemove:
-		return gone(from.Remove(ctx, s.From.Name, s.Version), again)
+		rec, err := gone(from.Remove(ctx, s.From.Name, s.Version), again)
+		return r.purged(ctx, s, from, rec, err)
 	case steps.OpRmdir:
 		err := from.Rmdir(ctx, s.From.Name)
 		if errors.Is(err, backends.ErrNotEmpty) {
 			return steps.Record{State: steps.Skipped, Err: "it is not empty"}, nil
 		}
-		return gone(err, again)
+		rec, err := gone(err, again)
+		return r.purged(ctx, s, from, rec, err)
 	case steps.OpTrash:
 		return r.trash(ctx, s, from)
 	case steps.OpRestore:

@@ -1,9 +1,12 @@
 package actions
 
 import (
+	"context"
 	"time"
 
 	"sd/actions/steps"
+	"sd/actions/stores"
+	"sd/backends"
 )
 
 // freshCopy is how long a copy in a volume is taken to be there without another look.
@@ -55,4 +58,22 @@ func (w *removal) guarded(r *run) *steps.Step {
 	s := *w.step
 	s.Near, s.NearVersion = &w.to, w.version
 	return &s
+}
+
+// purged is the outcome of s, which has removed From: where that is to be for good, nothing stays
+// of it in a store that keeps versions.
+func (r *run) purged(ctx context.Context, s *steps.Step, from stores.Store, rec steps.Record, err error) (steps.Record, error) {
+	v, ok := from.(*stores.Volume)
+	if err != nil || rec.State != steps.Done || !r.header.Spec.Options.Permanent || !ok {
+		return rec, err
+	}
+	purger, purges := v.Backend().(backends.Purger)
+	keeper, keeps := v.Backend().(backends.Undeleter)
+	if !purges || !keeps {
+		return rec, nil
+	}
+	if keeps, err = keeper.KeepsVersions(ctx); err == nil && keeps {
+		err = purger.Purge(ctx, s.From.Name)
+	}
+	return rec, err
 }

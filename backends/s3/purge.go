@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"strings"
 	"sync"
 
 	"sd/backends"
@@ -63,12 +62,30 @@ type versionsOf struct {
 	removed           bool // the newest is a marker
 }
 
-// hidden finds what is kept of removed files: of name and below it.
+// hidden finds what is kept of removed files: of name and below it. Of the keys that only begin
+// like name no more than one page is looked at.
 func (b *Backend) hidden(ctx context.Context, name string) (map[string]*versionsOf, error) {
 	found := map[string]*versionsOf{}
+	err := b.addVersions(ctx, found, name, func(key string) bool { return key == name })
+	if err == nil {
+		err = b.addVersions(ctx, found, prefix(name), func(string) bool { return true })
+	}
+	for key, h := range found {
+		if !h.removed {
+			delete(found, key)
+		}
+	}
+	return found, err
+}
+
+// addVersions adds the versions of the keys that begin with a prefix, up to the first key that
+// is not wanted.
+func (b *Backend) addVersions(ctx context.Context, found map[string]*versionsOf, prefix string, wanted func(key string) bool) error {
+	over := false
 	of := func(key *string, encoding types.EncodingType) *versionsOf {
 		k := plainKey(key, encoding)
-		if k != name && !strings.HasPrefix(k, prefix(name)) {
+		if !wanted(k) {
+			over = true
 			return &versionsOf{}
 		}
 		if found[k] == nil {
@@ -76,7 +93,7 @@ func (b *Backend) hidden(ctx context.Context, name string) (map[string]*versions
 		}
 		return found[k]
 	}
-	in := sdk.ListObjectVersionsInput{Bucket: &b.cfg.Bucket, Prefix: &name}
+	in := sdk.ListObjectVersionsInput{Bucket: &b.cfg.Bucket, Prefix: &prefix}
 	for {
 		var out *sdk.ListObjectVersionsOutput
 		err := b.meta(ctx, "VERSIONS", func(ctx context.Context, api *sdk.Client) (err error) {
@@ -85,7 +102,7 @@ func (b *Backend) hidden(ctx context.Context, name string) (map[string]*versions
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, v := range out.Versions {
 			h := of(v.Key, out.EncodingType)
@@ -96,21 +113,15 @@ func (b *Backend) hidden(ctx context.Context, name string) (map[string]*versions
 			h.markers = append(h.markers, aws.ToString(m.VersionId))
 			h.removed = h.removed || aws.ToBool(m.IsLatest)
 		}
-		if !aws.ToBool(out.IsTruncated) {
-			break
+		if over || !aws.ToBool(out.IsTruncated) {
+			return nil
 		}
 		next, id := plainKey(out.NextKeyMarker, out.EncodingType), aws.ToString(out.NextVersionIdMarker)
 		if next == "" || next == aws.ToString(in.KeyMarker) && id == aws.ToString(in.VersionIdMarker) {
-			return nil, &protocolError{"a listing that does not end"}
+			return &protocolError{"a listing that does not end"}
 		}
 		in.KeyMarker, in.VersionIdMarker = &next, &id
 	}
-	for key, h := range found {
-		if !h.removed {
-			delete(found, key)
-		}
-	}
-	return found, nil
 }
 
 // plainKey undoes the coding of a key.
