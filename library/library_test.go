@@ -139,6 +139,14 @@ func TestSettings(t *testing.T) {
 			t.Errorf("Setting = %q, %v, %v, want %q", v, ok, err, want)
 		}
 	}
+	for range 2 {
+		if err := l.RemoveSetting(t.Context(), "k"); err != nil {
+			t.Error(err)
+		}
+		if v, ok, err := l.Setting(t.Context(), "k"); v != "" || ok || err != nil {
+			t.Errorf("Setting = %q, %v, %v, want none", v, ok, err)
+		}
+	}
 }
 
 func TestGenerationSeesOtherConnections(t *testing.T) {

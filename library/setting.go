@@ -28,3 +28,11 @@ func (l *Library) SetSetting(ctx context.Context, key, value string) error {
 		return err
 	})
 }
+
+// RemoveSetting forgets the value kept under key, if there is one.
+func (l *Library) RemoveSetting(ctx context.Context, key string) error {
+	return l.write(ctx, "change a setting of", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM settings WHERE key = ?", key)
+		return err
+	})
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"sd/doctor"
 	"sd/internal/netproxy"
 	"sd/internal/testserver"
+	"sd/library"
 )
 
 // TestDoctorOfAStore looks at a bucket and at a folder, as text and as JSON.
@@ -122,6 +124,29 @@ func TestFamily(t *testing.T) {
 				conditions = "warn  create if absent"
 			}
 			s.must("doctor", root, "--size", "0").want(t, 0, conditions, "")
+			s.forgetsServer("pics")
 		})
+	}
+}
+
+// forgetsServer removes a volume, and looks that what was learned about its server goes with it.
+func (s *sandbox) forgetsServer(name string) {
+	s.t.Helper()
+	lib, err := library.Open(s.t.Context(), filepath.Join(s.home, ".local/share/sd"), "")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer lib.Close()
+	v, err := lib.Volumes(s.t.Context())
+	if err != nil || len(v) != 1 {
+		s.t.Fatal(v, err)
+	}
+	about := learned{lib, v[0].Fingerprint}
+	if len(about.Recall()) == 0 {
+		s.t.Error("nothing was learned")
+	}
+	s.must("volume", "remove-cloud", name)
+	if text := about.Recall(); len(text) > 0 {
+		s.t.Errorf("%q is kept of a volume that is removed", text)
 	}
 }

@@ -34,3 +34,6 @@ func (l learned) Keep(text []byte) {
 	defer cancel()
 	_ = l.library.SetSetting(ctx, l.setting(), string(text))
 }
+
+// forget drops it, with the volume.
+func (l learned) forget(ctx context.Context) error { return l.library.RemoveSetting(ctx, l.setting()) }

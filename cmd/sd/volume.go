@@ -168,6 +168,9 @@ func (a *app) volumeRemoveCommand() *cobra.Command {
 			if err := p.keys.Delete(secretName(v.Info)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("the volume is removed, but its key is not: %w", err)
 			}
+			if err := (learned{p.library, v.Fingerprint}).forget(cmd.Context()); err != nil {
+				return err
+			}
 			a.tellMounts(cmd.Context(), p.library)
 			if a.json {
 				return a.printJSON(newVolumeRow(v))
