@@ -51,16 +51,20 @@ func (p *pacedReader) Read(b []byte) (int, error) {
 // body is what a request sends. Stores read it more than once: to compute a checksum, then
 // for each attempt. The first pass is free where another follows, for only sent bytes count;
 // settle pays for a store that reads once. seen, if set, has the bytes of the first pass in
-// order.
+// order. check, if set, is asked before the last of size bytes are given away: without them
+// nothing is made, so that what an object was to replace stands as it was.
 type body struct {
 	io.ReadSeeker
 	ctx   context.Context
 	limit *rate.Limiter
 	seen  io.Writer
+	size  int64
+	check func() error
 
 	pos, top int64 // read now, and at most so far
 	again    bool  // it was rewound
 	paid     int64
+	refused  error // by check
 }
 
 func (t *Transfers) body(ctx context.Context, r io.ReadSeeker, seen io.Writer) *body {
@@ -80,6 +84,11 @@ func (b *body) Read(p []byte) (int, error) {
 		b.top = end
 	}
 	b.pos += int64(n)
+	if b.check != nil && n > 0 && b.pos == b.size {
+		if b.refused = b.check(); b.refused != nil {
+			return 0, b.refused
+		}
+	}
 	if paying {
 		b.paid += int64(n)
 		if werr := wait(b.ctx, b.limit, int64(n)); err == nil {

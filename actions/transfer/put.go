@@ -115,10 +115,26 @@ func (t *Transfers) uploadStream(ctx context.Context, task *Task, f *localFile, 
 	}
 	h := identity.New()
 	b := t.body(ctx, io.NewSectionReader(f, 0, f.is.Size), h)
+	b.size, b.check = f.is.Size, func() error {
+		if err := f.check(); err != nil {
+			return err
+		}
+		if sum := h.Sum(); task.Source.Proven && sum != task.Source.Sum {
+			return corrupt(task.Source.Name, task.Source.Sum, sum)
+		}
+		return nil
+	}
 	m := task.meta(&f.is, xattrs, proven(&task.Source))
 	e, err := putter.Put(ctx, task.Name, b, f.is.Size, m, task.cond())
-	if err == nil {
+	switch {
+	case err == nil:
 		err = b.settle()
+	case b.refused != nil:
+		err = b.refused
+	default:
+		if changed := f.check(); changed != nil { // rather than that it ended early
+			err = changed
+		}
 	}
 	if err != nil {
 		return Result{}, task.onTarget(err)
@@ -126,13 +142,6 @@ func (t *Transfers) uploadStream(ctx context.Context, task *Task, f *localFile, 
 	task.progress(f.is.Size)
 	r := arrived(task, to, &e, m, steps.Upload, f.is.Size)
 	r.Sum, r.Known = h.Sum(), h.Len() == f.is.Size
-	// The object is there under its name; what it was made of may not be what was planned.
-	if err := f.check(); err != nil {
-		if remover, ok := to.Backend().(backends.Remover); ok {
-			err = errors.Join(err, remover.Remove(context.WithoutCancel(ctx), task.Name, backends.Cond{Version: e.Version}))
-		}
-		return Result{}, err
-	}
 	return r, nil
 }
 

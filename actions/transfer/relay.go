@@ -29,13 +29,21 @@ func (t *Transfers) relayStream(ctx context.Context, task *Task, from, to *store
 	is := task.described(&src.entry)
 	h := identity.New()
 	b := t.body(ctx, src, h)
+	b.size, b.check = is.Size, func() error {
+		if sum := h.Sum(); is.Proven && sum != is.Sum {
+			return corrupt(task.Source.Name, is.Sum, sum)
+		}
+		return nil
+	}
 	m := task.meta(&is, nil, proven(&is))
 	e, err := putter.Put(ctx, task.Name, b, is.Size, m, task.cond())
-	if src.failed != nil {
-		return Result{}, errors.Join(src.failed, undo(ctx, to, task.Name, &e, err))
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		err = b.settle()
+	case b.refused != nil:
+		err = b.refused
+	case src.failed != nil:
+		err = src.failed
 	}
 	if err != nil {
 		return Result{}, task.onTarget(err)
@@ -43,19 +51,7 @@ func (t *Transfers) relayStream(ctx context.Context, task *Task, from, to *store
 	task.progress(is.Size)
 	r := arrived(task, to, &e, m, steps.Stream, is.Size)
 	r.Sum, r.Known = h.Sum(), h.Len() == is.Size
-	if is.Proven && r.Sum != is.Sum {
-		return Result{}, errors.Join(corrupt(task.Source.Name, is.Sum, r.Sum), undo(ctx, to, task.Name, &e, nil))
-	}
 	return r, nil
-}
-
-// undo removes an object that was made although its source has failed.
-func undo(ctx context.Context, to *stores.Volume, name string, made *backends.Entry, err error) error {
-	remover, ok := to.Backend().(backends.Remover)
-	if err != nil || !ok {
-		return nil // nothing was made
-	}
-	return remover.Remove(context.WithoutCancel(ctx), name, backends.Cond{Version: made.Version})
 }
 
 // objectReader reads an object of a volume from one end to the other, and again from where it is
