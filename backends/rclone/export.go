@@ -118,6 +118,21 @@ func (p *spool) find(source, name string) (backends.Entry, bool) {
 	return e, true
 }
 
+// create makes a file without a name, and its folder if that is missing.
+func (p *spool) create() (*os.File, error) {
+	if p.dir != "" {
+		if err := os.MkdirAll(p.dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	file, err := os.CreateTemp(p.dir, "sd-export-*")
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Remove(file.Name())
+	return file, nil
+}
+
 // keep takes a document over.
 func (p *spool) keep(d *spooled) {
 	p.mu.Lock()
@@ -169,11 +184,10 @@ func (s *store) fetch(ctx context.Context, found *child, e backends.Entry) (*spo
 		return nil, err
 	}
 	defer body.Close()
-	file, err := os.CreateTemp(s.spool.dir, "sd-export-*")
+	file, err := s.spool.create()
 	if err != nil {
 		return nil, &localError{err}
 	}
-	_ = os.Remove(file.Name())
 	sum := sha256.New()
 	size, err := io.Copy(io.MultiWriter(&spoolWriter{file}, sum), rest.Reader(ctx, body))
 	if err != nil {

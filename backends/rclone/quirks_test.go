@@ -6,6 +6,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -117,7 +118,7 @@ func TestDocuments(t *testing.T) {
 	c := clouds.Start(t)
 	id := c.Drive.SeedDoc("letter", "application/vnd.google-apps.document", []byte("dear"))
 	cfg := cloudConfig(c, "drive")
-	cfg.Spool = t.TempDir()
+	cfg.Spool = filepath.Join(t.TempDir(), "cache", "documents") // made when it is needed
 	s := open(t, cfg)
 	if got := names(t, s, ""); !slices.Equal(got, []string{"letter.docx"}) {
 		t.Fatalf("got %q", got)
