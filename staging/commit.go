@@ -379,6 +379,9 @@ func (f *File) finish(c *commit, e backends.Entry, err, lost error) {
 			f.reason = err
 			f.attempts++
 		}
+		if f.name == c.name && !c.beside && isBadName(err) {
+			f.tried = nil // nothing can have arrived at a name that the store does not hold
+		}
 		if c.stream != nil {
 			c.stream.stopped = true
 		}

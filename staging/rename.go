@@ -2,9 +2,12 @@ package staging
 
 import (
 	"context"
+	"errors"
+	iofs "io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"sd/backends"
 )
@@ -154,4 +157,14 @@ func (f *File) Lost() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.lost != nil && f.seq > f.doneSeq
+}
+
+// isBadName tells whether err says that the store holds nothing of such a name.
+func isBadName(err error) bool {
+	for _, kind := range []error{iofs.ErrInvalid, syscall.EINVAL, syscall.EILSEQ, syscall.ENAMETOOLONG} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }

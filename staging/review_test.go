@@ -1,8 +1,14 @@
 package staging_test
 
 import (
+	"context"
+	"errors"
+	"io"
+	iofs "io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"sd/backends"
@@ -78,4 +84,35 @@ func TestRenameTwiceLeavesNothing(t *testing.T) {
 		t.Errorf("Rename away from a name where the store has what was replaced: %v, %v; want false", done, err)
 	}
 	f.Close()
+}
+
+// nameless is a store that holds no name with a dot at its end.
+type nameless struct{ *mem.Store }
+
+func (b nameless) Put(ctx context.Context, name string, r io.ReadSeeker, size int64, meta backends.Meta, cond backends.Cond) (backends.Entry, error) {
+	if strings.HasSuffix(name, ".") {
+		return backends.Entry{}, &iofs.PathError{Op: "put", Path: name, Err: syscall.EINVAL}
+	}
+	return b.Store.Put(ctx, name, r, size, meta, cond)
+}
+
+// What a store refuses for its name can be given another one.
+func TestRenameAwayFromABadName(t *testing.T) {
+	b := nameless{mem.New(mem.Config{})}
+	s := newStore(t, staging.Config{Backend: backendOf(b)})
+	f := create(t, s, b, "a.")
+	defer f.Close()
+	write(t, f, 0, []byte("text"))
+	for range 2 {
+		if err := f.Sync(t.Context()); !errors.Is(err, syscall.EINVAL) {
+			t.Fatalf("got %v, want EINVAL", err)
+		}
+	}
+	if done, err := f.Rename(t.Context(), "a", backends.Cond{Absent: true}, nil); !done || err != nil {
+		t.Fatalf("got %v, %v", done, err)
+	}
+	if err := f.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantObject(t, b, "a", []byte("text"))
 }

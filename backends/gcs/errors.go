@@ -91,7 +91,7 @@ var statuses = map[int]means{
 const noBucket = "noSuchBucket"
 
 // errName is what a name is that the service does not take.
-var errName = fmt.Errorf("the service holds no object of such a name: %w", syscall.EILSEQ)
+var errName = fmt.Errorf("%w: the service holds no object of such a name: use another name", syscall.EILSEQ)
 
 // explain maps an SDK error to the sentinels of package backends. The server's own
 // words stay in the text; secrets do not.

@@ -103,10 +103,18 @@ func (s *server) uploads(limit int) *uploadsStatus {
 	for _, p := range pending {
 		u.Files = append(u.Files, uploadStatus{
 			URI: name(p.Volume, p.Name), Size: p.Size, Since: p.Since, State: p.State, Attempts: p.Attempts,
-			Reason: strings.TrimPrefix(p.Reason, "put "+p.Name+": "),
+			Reason: withoutName(p.Reason, p.Name),
 		})
 	}
 	return u
+}
+
+// withoutName takes off what was done to the file of that name, which stands before it.
+func withoutName(reason, name string) string {
+	for _, op := range []string{"sync ", "put "} {
+		reason = strings.TrimPrefix(reason, op+name+": ")
+	}
+	return reason
 }
 
 // renaming tells which renames are under way.
