@@ -177,9 +177,15 @@ func (b *Backend) copyFailed(ctx context.Context, dst string, from original, o b
 		return backends.Entry{}, pathError("copy", from.Name, err)
 	}
 	at, reply, there := b.look(ctx, dst, "")
-	if there == nil && attempts > 1 && from.reply != nil && at.Size == from.Size && at.Size > 0 && len(reply.ContentMD5) > 0 &&
-		bytes.Equal(reply.ContentMD5, from.reply.ContentMD5) && maps.Equal(fold(reply.Metadata), metadata) {
-		return at, nil
+	if there == nil && attempts > 1 {
+		if from.reply == nil {
+			if _, out, err := from.in.look(ctx, from.Name, from.Version); err == nil {
+				from.reply, metadata = out, fold(out.Metadata)
+			}
+		}
+		if from.reply != nil && isCopy(reply, from.reply, metadata) {
+			return at, nil
+		}
 	}
 	switch source := from.in.unchanged(ctx, from.Name, from.Version); {
 	case source != nil:
@@ -190,6 +196,18 @@ func (b *Backend) copyFailed(ctx context.Context, dst string, from original, o b
 		return backends.Entry{}, conditional(err, o.Cond)
 	}
 	return backends.Entry{}, pathError("copy", from.Name, err)
+}
+
+// isCopy tells whether at is a copy of from that carries metadata. Blobs made in blocks have no
+// checksum; the mark of the upload that made them stands for their bytes.
+func isCopy(at, from *blob.GetPropertiesResponse, metadata map[string]string) bool {
+	if deref(at.ContentLength) != deref(from.ContentLength) || !maps.Equal(fold(at.Metadata), metadata) {
+		return false
+	}
+	if len(from.ContentMD5) == 0 {
+		return len(at.ContentMD5) == 0 && metadata[keyUpload] != ""
+	}
+	return bytes.Equal(at.ContentMD5, from.ContentMD5)
 }
 
 // unchanged tells whether a file is still of a version.

@@ -50,6 +50,16 @@ func TestLostAnswers(t *testing.T) {
 		{"copy", "COPY", func(b *Backend, _ backends.Entry) (backends.Entry, error) {
 			return b.Copy(t.Context(), "copy", "src", backends.CopyOptions{Cond: backends.Cond{Absent: true}})
 		}, "copy", "source"},
+		{"copy of a version", "COPY", func(b *Backend, old backends.Entry) (backends.Entry, error) {
+			return b.Copy(t.Context(), "copy", "old", backends.CopyOptions{Source: old.Version, Size: old.Size, Cond: backends.Cond{Absent: true}})
+		}, "copy", "old"},
+		{"copy of what was made in blocks", "COPY", func(b *Backend, _ backends.Entry) (backends.Entry, error) {
+			e, err := upload(b, backends.Cond{})
+			if err != nil {
+				return e, err
+			}
+			return b.Copy(t.Context(), "copy", "big", backends.CopyOptions{Source: e.Version, Size: e.Size, Cond: backends.Cond{Absent: true}})
+		}, "copy", "part"},
 		{"commit", "COMPLETE", func(b *Backend, _ backends.Entry) (backends.Entry, error) {
 			return upload(b, backends.Cond{Absent: true})
 		}, "big", "part"},
