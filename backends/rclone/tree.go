@@ -241,7 +241,7 @@ func (s *store) find(ctx context.Context, c *conn, name string) (*child, error) 
 }
 
 // tellsFolders are types of remotes that say so when a file is asked for and a folder is there.
-var tellsFolders = map[string]bool{"sftp": true, "webdav": true, "ftp": true, "smb": true, "local": true}
+var tellsFolders = map[string]bool{"sftp": true, "webdav": true, "smb": true, "local": true}
 
 // among finds a child of a folder by its name.
 func (s *store) among(children []child, leaf string) (*child, error) {
