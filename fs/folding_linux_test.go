@@ -3,6 +3,7 @@ package fs_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -200,7 +201,8 @@ func TestFoldMaking(t *testing.T) {
 	d.wantNames("dir")
 }
 
-// A rename from one case to another changes the name that is shown, and only that.
+// A rename from one case to another is one from a file to itself, which the kernel takes for
+// done; over a third name it changes the name that is shown, and only that.
 func TestFoldRenameOfCase(t *testing.T) {
 	d := mountDrive(t, mounttest.Folding)
 	d.write("file", "content")
@@ -208,10 +210,24 @@ func TestFoldRenameOfCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.write("folder/in/deep", "below")
-	for _, tt := range [][2]string{{"file", "FILE"}, {"FILE", "File"}, {"fILE", "file"}} {
-		if err := os.Rename(d.at(tt[0]), d.at(tt[1])); err != nil {
-			t.Fatal(tt, err)
+	rename := func(from, to string) {
+		t.Helper()
+		for _, step := range [][2]string{{from, "third"}, {"third", to}} {
+			if err := os.Rename(d.at(step[0]), d.at(step[1])); err != nil {
+				t.Fatal(step, err)
+			}
+			d.wantAbsent(step[0])
 		}
+	}
+	if err := os.Rename(d.at("file"), d.at("FILE")); err != nil {
+		t.Fatal(err)
+	}
+	d.wantNames("", "file", "folder")
+	if out, err := exec.Command("mv", d.at("file"), d.at("FILE")).CombinedOutput(); err == nil || !strings.Contains(string(out), "are the same file") {
+		t.Errorf("mv says %q, %v", out, err)
+	}
+	for _, tt := range [][2]string{{"file", "FILE"}, {"FILE", "File"}, {"fILE", "file"}} {
+		rename(tt[0], tt[1])
 		d.wantNames("", tt[1], "folder")
 		d.wantFile("file", "content")
 		d.wantFile(tt[1], "content")
@@ -221,9 +237,7 @@ func TestFoldRenameOfCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Close()
-	if err := os.Rename(d.at("folder"), d.at("FOLDER")); err != nil {
-		t.Fatal(err)
-	}
+	rename("folder", "FOLDER")
 	d.wantNames("", "file", "FOLDER")
 	d.wantFile("FOLDER/in/deep", "below")
 	d.wantFile("folder/IN/deep", "below")
@@ -265,7 +279,10 @@ func TestFoldRenameOver(t *testing.T) {
 	if _, err := f.WriteString("not sent yet"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(d.at("DIRTY"), d.at("dirty")); err != nil {
+	if err := os.Rename(d.at("DIRTY"), d.at("other")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(d.at("OTHER"), d.at("dirty")); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -282,6 +299,11 @@ func TestFoldRenameOver(t *testing.T) {
 	d.wantErr("into itself", os.Rename(d.at("Sub"), d.at("SUB/sub/x")), syscall.EINVAL)
 	if err := os.Rename(d.at("dirty"), d.at("SUB/SUB/moved")); err != nil {
 		t.Fatal(err)
+	}
+	for _, step := range [][2]string{{"SUB/SUB/MOVED", "MOVED"}, {"moved", "sub/MOVED"}, {"SUB/moved", "SUB/Sub/moved"}} { // the new name is the old one, elsewhere
+		if err := os.Rename(d.at(step[0]), d.at(step[1])); err != nil {
+			t.Error(err)
+		}
 	}
 	d.wantFile("sub/sub/MOVED", "not sent yet")
 	d.wantNames("Sub/Sub", "moved")

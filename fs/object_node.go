@@ -154,9 +154,6 @@ func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut
 	if fold == nil || name == e.Label() {
 		return n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out), 0
 	}
-	if renamesCase(ctx, fold, name, e.Label()) {
-		return nil, syscall.ENOENT
-	}
 	n.cases.note(fold(name), name)
 	ch := n.child(ctx, dir, &e, n.store.tree.kernelTTL(), out)
 	out.SetEntryTimeout(0) // a change by the other name must be seen by this one

@@ -88,18 +88,9 @@ type move struct {
 func (m *move) oldKey() string { return join(m.dir, m.seg) }
 func (m *move) newKey() string { return join(m.newDir, m.newSeg) }
 
-// ofCase tells whether the names differ in their case alone: then what has the new name is
-// what is renamed.
-func (m *move) ofCase() bool {
-	return m.oldKey() != m.newKey() && m.from.store.folding.same(m.oldKey(), m.newKey())
-}
-
 // target describes what has the new name now; its Version is "" where the provider
 // has nothing of that name.
 func (m *move) target(ctx context.Context) (e backends.Entry, exists bool, errno syscall.Errno) {
-	if m.ofCase() {
-		return backends.Entry{}, false, 0
-	}
 	e, err := m.to.find(ctx, m.newDir, m.newShown)
 	switch {
 	case err == errAbsent || errors.Is(err, iofs.ErrNotExist):

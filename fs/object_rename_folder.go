@@ -12,7 +12,7 @@ import (
 // folder renames a folder with all below it.
 func (m *move) folder(ctx context.Context) syscall.Errno {
 	s, from, to := m.from.store, m.oldKey(), m.newKey()
-	if !m.ofCase() && s.folding.within(to, from) {
+	if s.folding.within(to, from) {
 		return syscall.EINVAL
 	}
 	e, exists, errno := m.target(ctx)
@@ -29,10 +29,8 @@ func (m *move) folder(ctx context.Context) syscall.Errno {
 		return errno
 	}
 	defer s.moving.end(from, to)
-	if !m.ofCase() {
-		if errno := s.emptyFolder(ctx, to); errno != 0 {
-			return errno
-		}
+	if errno := s.emptyFolder(ctx, to); errno != 0 {
+		return errno
 	}
 	if errno := s.sendBelow(ctx, from); errno != 0 {
 		return errno
