@@ -48,18 +48,18 @@ func (b *Backend) rmdir(ctx context.Context, name string) error {
 	}
 	ctx = work(ctx)
 	marker := prefix(name)
-	page, err := b.list(ctx, listing{prefix: marker, most: 2})
+	found, err := b.first(ctx, marker, 2)
 	if err != nil {
 		return err
 	}
 	c := backends.Cond{}
-	for _, o := range page.Items {
+	for _, o := range found {
 		if o.Name != marker || o.Size > 0 {
 			return backends.ErrNotEmpty
 		}
 		c.Version = version(o.Generation, o.Metageneration)
 	}
-	if len(page.Items) > 0 {
+	if len(found) > 0 {
 		return b.delete(ctx, marker, c)
 	}
 	if _, err := b.head(ctx, name, ""); err != nil {

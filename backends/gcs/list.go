@@ -161,6 +161,25 @@ func (b *Backend) pages(ctx context.Context, in listing, use func(objects []*sdk
 	return nil
 }
 
+// first gives the first objects that begin with a prefix, about as many as most. A page of the
+// service may be empty though there are more.
+func (b *Backend) first(ctx context.Context, prefix string, most int64) (objects []*sdk.Object, err error) {
+	for in := (listing{prefix: prefix, most: most}); ; {
+		page, err := b.list(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, page.Items...)
+		switch {
+		case int64(len(objects)) >= most, page.NextPageToken == "":
+			return objects, nil
+		case page.NextPageToken == in.token:
+			return nil, &protocolError{"a listing that does not end"}
+		}
+		in.token = page.NextPageToken
+	}
+}
+
 // list asks for one page and takes out of it what is hidden. All keys begin with the
 // prefix, or it is an error.
 func (b *Backend) list(ctx context.Context, in listing) (page *sdk.Objects, err error) {

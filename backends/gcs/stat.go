@@ -28,7 +28,7 @@ func (b *Backend) StatDir(ctx context.Context, name string) (backends.Entry, err
 
 func (b *Backend) stat(ctx context.Context, name string, dirFirst bool) (backends.Entry, error) {
 	if name == "" {
-		_, err := b.isDir(ctx, name)
+		_, err := b.list(ctx, listing{most: 1})
 		return backends.Entry{Kind: backends.Dir}, err
 	}
 	if hidden(name) {
@@ -102,6 +102,6 @@ func (b *Backend) isDir(ctx context.Context, name string) (bool, error) {
 	if holdable(strings.TrimSuffix(p, "/")+"/") != nil {
 		return false, nil
 	}
-	page, err := b.list(ctx, listing{prefix: p, most: 1})
-	return err == nil && len(page.Items) > 0, err
+	found, err := b.first(ctx, p, 1)
+	return len(found) > 0, err
 }
