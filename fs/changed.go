@@ -71,8 +71,18 @@ func (s *store) appeared(dir, seg string, e backends.Entry) {
 		s.tree.names.Put(s.dirKey(dir), e)
 	}
 	s.touch(dir)
-	s.lookAgain(dir, e.Label())
+	s.madeIn(dir, &e)
 	s.leadTo(dir)
+}
+
+// madeIn has the kernel see what was made in a folder. A folder that it knows already stays known:
+// somebody may work in it.
+func (s *store) madeIn(dir string, e *backends.Entry) {
+	if parent := s.folderNode(dir); e.Kind == backends.Dir && parent != nil && s.folderNode(join(dir, e.Name)) != nil {
+		_ = parent.NotifyContent(0, 0)
+		return
+	}
+	s.lookAgain(dir, e.Label())
 }
 
 // succeeds takes a name from an object whose version is no more, for one that is e. False
@@ -108,7 +118,7 @@ func (s *store) leadTo(dir string) {
 		default:
 			s.tree.names.Put(s.dirKey(parent), e)
 		}
-		s.lookAgain(parent, e.Label())
+		s.madeIn(parent, &e)
 		dir = parent
 	}
 }

@@ -85,6 +85,7 @@ func (n *objectNode) child(ctx context.Context, dir string, e *backends.Entry, t
 	if e.Kind != backends.Dir {
 		return n.objectChild(ctx, n.store.object(dir, e.Name, e), out)
 	}
+	out.SetEntryTimeout(n.store.holds(ttl))
 	c := &objectNode{store: n.store}
 	seg := e.Name
 	if n.store.folding != nil {
@@ -144,7 +145,7 @@ func (n *objectNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut
 	fold := n.store.folding
 	if err == errAbsent {
 		if fold == nil { // else it would be absent when it was made in another case
-			out.SetEntryTimeout(n.store.tree.kernelTTL())
+			out.SetEntryTimeout(n.store.holds(n.store.tree.kernelTTL()))
 		}
 		return nil, syscall.ENOENT
 	}

@@ -83,7 +83,7 @@ func (s *store) heard(ctx context.Context, name string, below bool) {
 	if name == "" {
 		if below {
 			names.InvalidateTree(s.key, "")
-			forgetBelow(s.root.EmbeddedInode())
+			doubtBelow(s.root.EmbeddedInode())
 		} else {
 			names.Invalidate(s.dirKey(""))
 			_ = s.root.NotifyContent(0, 0)
@@ -105,11 +105,35 @@ func (s *store) heard(ctx context.Context, name string, below bool) {
 		s.lookAgain(dir, label)
 	case below:
 		s.stillThere(ctx, folder, name, dir, label)
-		for _, child := range folder.Children() {
-			forgetBelow(child)
-		}
+		doubtBelow(folder)
 	default:
 		s.stillThere(ctx, folder, name, dir, label)
+	}
+}
+
+// heldFor is how long the kernel believes in a folder, and how long it would believe that a name is
+// away, where the store tells changes. Of some it tells no names, and a folder that is dropped with all
+// below puts out who works in it; so it is looked for again soon, which costs no request.
+const heldFor = time.Second
+
+// holds gives how long the kernel may keep the name of a folder, or nothing for a name.
+func (s *store) holds(ttl time.Duration) time.Duration {
+	if _, tells := s.backend().(backends.Watcher); tells {
+		return min(ttl, heldFor)
+	}
+	return ttl
+}
+
+// doubtBelow has the kernel look again for everything in and below a folder: for files at once, and
+// for folders and what is away when it has held them long enough.
+func doubtBelow(folder *fusefs.Inode) {
+	_ = folder.NotifyContent(0, 0)
+	for name, child := range folder.Children() {
+		if child.IsDir() {
+			doubtBelow(child)
+		} else {
+			_ = folder.NotifyEntry(name)
+		}
 	}
 }
 

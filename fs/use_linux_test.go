@@ -2,6 +2,7 @@ package fs_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -92,21 +93,38 @@ func TestWatchShowsOthersChanges(t *testing.T) {
 	}
 }
 
-// A shell that works in a folder goes on there when something in it is changed by others.
+// Who works in a folder goes on there, whatever the provider tells of it, of what lies in it, or
+// of all that it has.
 func TestWatchLeavesWorkingFolders(t *testing.T) {
-	d := mountDrive(t, mounttest.Drive)
-	d.behind.Put("work/file", "1")
-	d.names("work")
-	d.soon("it is listened to", func() bool { return d.behind.Watches() == 1 })
-	t.Chdir(d.at("work"))
-	d.behind.Put("work/other", "2")
-	d.behind.Emit("work", false)
-	d.soon("the change shows", func() bool {
-		got, err := os.ReadFile("other")
-		return err == nil && string(got) == "2"
-	})
-	if wd, err := syscall.Getcwd(make([]byte, 4096)); err != nil {
-		t.Errorf("getcwd: %d, %v", wd, err)
+	for _, kind := range []string{mounttest.Drive, mounttest.Folding} {
+		t.Run(kind, func(t *testing.T) {
+			d := mountDrive(t, kind)
+			d.behind.Put("home/work/file", "1")
+			d.behind.Put("home/work/sub/file", "1")
+			d.names("home/work")
+			d.soon("it is listened to", func() bool { return d.behind.Watches() == 1 })
+			for _, at := range []string{"home/work", "home/work/sub"} {
+				t.Chdir(d.at(at))
+				for i, told := range []struct {
+					name  string
+					below bool
+				}{{"", false}, {"", true}, {"home", false}, {"home", true}, {"home/work", false}, {"home/work", true}, {"home/work/sub", true}} {
+					name := fmt.Sprint("new", i)
+					if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
+						t.Fatalf("%s: %v", name, err)
+					}
+					d.behind.Put(at+"/"+name, "2")
+					d.behind.Emit(told.name, told.below)
+					d.soon("the change shows", func() bool {
+						if _, err := syscall.Getcwd(make([]byte, 4096)); err != nil {
+							t.Fatalf("getcwd in %s after %+v: %v", at, told, err)
+						}
+						got, err := os.ReadFile(name)
+						return err == nil && string(got) == "2"
+					})
+				}
+			}
+		})
 	}
 }
 
