@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -223,11 +224,16 @@ var serviceCases = []serviceCase{
 	}, want: unix.ENOTSUP},
 	{name: "two writers", do: func(t *testing.T, x *site, dir, name string) error {
 		write(t, dir+"/f", "base")
-		f := edit(t, dir+"/f", "ours")
-		x.overwrite(t, name+"/f", "theirs, longer")
-		// Another test that begins a program just now has closed its copy of the handle before, and
-		// was told.
-		wantErrno(t, "close", f.Close(), unix.ESTALE, nil)
+		// A program that another test begins meanwhile would have a copy of the handle until it
+		// runs, and close it, which saves the file.
+		err := func() error {
+			syscall.ForkLock.RLock()
+			defer syscall.ForkLock.RUnlock()
+			f := edit(t, dir+"/f", "ours")
+			x.overwrite(t, name+"/f", "theirs, longer")
+			return f.Close()
+		}()
+		wantErrno(t, "close", err, unix.ESTALE)
 		x.wantStored(t, name+"/f", "theirs, longer")
 		var kept []string
 		for _, n := range x.list(t, name) {

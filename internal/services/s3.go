@@ -16,12 +16,18 @@ var versitygwCannot = map[string]syscall.Errno{
 	"name: not UTF-8":         syscall.ENOENT,
 }
 
-// startS3 gives a bucket on versitygw to a service of the S3 family.
+// startS3 gives a bucket on versitygw to a service of the S3 family, with that service's habits.
+// The buckets of b2 keep no versions here: versitygw would hold what is removed in the way of a
+// folder of the same name.
 func startS3(service sdpath.Service) func(testing.TB) *Running {
 	return func(t testing.TB) *Running {
 		t.Helper()
 		server := testserver.Versitygw(t, "bucket")
-		faults := newProxied(t, server.URL)
+		url := server.URL
+		if service != sdpath.S3 {
+			url = testserver.Habits(t, string(service), server)
+		}
+		faults := newProxied(t, url)
 		at := func(endpoint string) Volume {
 			return Volume{
 				Service: service, Identifier: "bucket",
@@ -29,7 +35,7 @@ func startS3(service sdpath.Service) func(testing.TB) *Running {
 				Secret: map[string]string{"access_key_id": testserver.AccessKey, "secret_access_key": testserver.SecretKey},
 			}
 		}
-		return &Running{Volume: at(faults.URL()), Direct: at(server.URL), Faults: faults}
+		return &Running{Volume: at(faults.URL()), Direct: at(url), Faults: faults}
 	}
 }
 
