@@ -65,13 +65,16 @@ func (b *breaker) opened() <-chan struct{} {
 	return b.tripped
 }
 
+// heard notes a sign of life that may yet turn out to say "not now".
+func (b *breaker) heard() { b.seen.Store(time.Now().UnixNano()) }
+
 // answered notes an answer. It closes the circuit if it was open.
 func (b *breaker) answered() {
-	first := b.seen.Swap(time.Now().UnixNano()) == 0
+	b.heard()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.strikes = 0
-	if first && b.since.IsZero() {
+	if b.since.IsZero() {
 		b.since = time.Now()
 	}
 	if !b.isUp.Load() {

@@ -130,7 +130,7 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { k.client.count(k) },
 		GotFirstResponseByte: func() {
-			k.client.breaker.answered()
+			k.client.breaker.heard()
 			k.mu.Lock()
 			k.last, k.fault = alive, nil
 			k.answers++
@@ -200,7 +200,7 @@ func (a *attempt) judge(ctx context.Context, err error, verdict func(error) Verd
 	switch verdict(err) {
 	case Busy:
 		c.errors.Add(1)
-		c.breaker.answered()
+		c.breaker.heard()
 		k.set(busy, nil)
 	case Unanswered:
 		c.errors.Add(1)
@@ -286,7 +286,7 @@ func (r *runReader) Read(p []byte) (int, error) {
 }
 
 // Trace sees requests that a library sends over HTTP by itself, outside of any Run: they are
-// counted as op, and answers to them are signs of life.
+// counted as op, and answers to them show that not all is silent.
 func (c *Client) Trace(op string) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) {
@@ -294,7 +294,7 @@ func (c *Client) Trace(op string) *httptrace.ClientTrace {
 			defer c.mu.Unlock()
 			c.requests[op]++
 		},
-		GotFirstResponseByte: c.breaker.answered,
+		GotFirstResponseByte: c.breaker.heard, // by whom is not known: it closes no circuit
 	}
 }
 
