@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sd/backends/internal/rest"
+	"sd/backends/internal/source"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
@@ -240,7 +241,7 @@ func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) erro
 
 func passing(err error) aws.Ternary {
 	switch {
-	case errors.As(err, new(*credentialError)), errors.As(err, new(*sourceError)):
+	case errors.As(err, new(*credentialError)), errors.As(err, new(*source.Error)):
 		return aws.FalseTernary
 	case errors.Is(err, io.ErrUnexpectedEOF), statusOf(err) == http.StatusTooManyRequests:
 		return aws.TrueTernary

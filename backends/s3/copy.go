@@ -7,10 +7,10 @@ import (
 	iofs "io/fs"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/carry"
 	"sd/backends/internal/rest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -118,7 +118,7 @@ func (b *Backend) copyWhole(ctx context.Context, dst string, from original, o ba
 		return b.head(ctx, dst, "")
 	}
 	e := fileEntry(dst, from.Size, out.CopyObjectResult.ETag, out.CopyObjectResult.LastModified)
-	return carrying(b.withSum(e), meta), nil
+	return carry.Described(b.withSum(e), meta), nil
 }
 
 func (b *Backend) copySource(key string) *string {
@@ -129,7 +129,7 @@ func (b *Backend) copySource(key string) *string {
 // know about. It returns what of m is stored.
 func replace(in *sdk.CopyObjectInput, from *sdk.HeadObjectOutput, m backends.Meta) *backends.Meta {
 	in.MetadataDirective = types.MetadataDirectiveReplace
-	in.Metadata, m = headers(m, foreign(from))
+	in.Metadata, m = form.Write(m, form.Foreign(from.Metadata))
 	in.ContentType = from.ContentType
 	if m.ContentType != "" {
 		in.ContentType = &m.ContentType
@@ -143,17 +143,6 @@ func replace(in *sdk.CopyObjectInput, from *sdk.HeadObjectOutput, m backends.Met
 	}
 	in.StorageClass = from.StorageClass
 	return &m
-}
-
-// foreign is the user metadata that is not ours.
-func foreign(from *sdk.HeadObjectOutput) map[string]string {
-	others := map[string]string{}
-	for k, v := range from.Metadata {
-		if !slices.Contains(ownKeys, k) {
-			others[k] = v
-		}
-	}
-	return others
 }
 
 // copyFailed finds out what a refused copy failed by: the original, the target or not at
@@ -202,7 +191,7 @@ func (b *Backend) copyParts(ctx context.Context, dst string, from original, o ba
 		_ = up.abort(context.WithoutCancel(ctx))
 		return backends.Entry{}, err
 	}
-	return carrying(e, readMeta(in.Metadata, in.ContentType)), nil
+	return carrying(e, in.Metadata, in.ContentType), nil
 }
 
 // escape encodes a key for a header that holds a path.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/source"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	smithy "github.com/aws/smithy-go"
@@ -112,9 +113,9 @@ func (b *Backend) explain(err error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	var source *sourceError
-	if errors.As(err, &source) {
-		return source.error
+	var read *source.Error
+	if errors.As(err, &read) {
+		return read.Unwrap()
 	}
 	var missing *credentialError
 	if errors.As(err, &missing) {

@@ -148,7 +148,7 @@ func (r *reader) accept(out *sdk.GetObjectOutput) error {
 	if r.version != "" && e.Version != r.version {
 		return backends.ErrChanged
 	}
-	r.entry, r.version, r.left = carrying(e, readMeta(out.Metadata, out.ContentType)), e.Version, length
+	r.entry, r.version, r.left = carrying(e, out.Metadata, out.ContentType), e.Version, length
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"maps"
 
 	"sd/backends"
+	"sd/backends/internal/source"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -22,7 +23,7 @@ import (
 // it has in truth been done if the object has our bytes and our metadata, and no other
 // writer can have written the same: the time in it has a fraction of a second, or ours
 // was sent before.
-func (b *Backend) refused(ctx context.Context, err error, in sdk.PutObjectInput, body *source, m backends.Meta, c backends.Cond, attempts int) (backends.Entry, error) {
+func (b *Backend) refused(ctx context.Context, err error, in sdk.PutObjectInput, body *source.Source, m backends.Meta, c backends.Cond, attempts int) (backends.Entry, error) {
 	err = conditional(err, c)
 	switch {
 	case c == backends.Cond{}, !errors.Is(err, backends.ErrChanged) && !errors.Is(err, iofs.ErrExist):
@@ -31,7 +32,7 @@ func (b *Backend) refused(ctx context.Context, err error, in sdk.PutObjectInput,
 		return backends.Entry{}, err
 	}
 	e, out, missing := b.look(ctx, *in.Key, "")
-	if missing != nil || e.Size != body.size || !maps.Equal(out.Metadata, in.Metadata) {
+	if missing != nil || e.Size != body.Size() || !maps.Equal(out.Metadata, in.Metadata) {
 		return backends.Entry{}, err
 	}
 	if m.BLAKE3 == "" && !sameBytes(e, body) {
@@ -41,7 +42,7 @@ func (b *Backend) refused(ctx context.Context, err error, in sdk.PutObjectInput,
 }
 
 // sameBytes compares an object with what is in body by the checksum that its version tells.
-func sameBytes(e backends.Entry, body *source) bool {
+func sameBytes(e backends.Entry, body *source.Source) bool {
 	known, ok := sum(e.Version)
 	if !ok || known.Algorithm != "md5" {
 		return false

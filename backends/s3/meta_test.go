@@ -39,7 +39,7 @@ func TestMetaOfOthers(t *testing.T) {
 		}, backends.Meta{}},
 		{"more nonsense", map[string]string{"mtime": "1.2.3", "mode": "99999999999", "xattr": "%7B%22a%22%3A1%7D"}, backends.Meta{}},
 	} {
-		if got := readMeta(tt.h, nil); !same(*got, tt.want) {
+		if got := form.Read(tt.h, ""); !same(*got, tt.want) {
 			t.Errorf("%s: got %+v, want %+v", tt.name, *got, tt.want)
 		}
 	}
@@ -64,7 +64,7 @@ func FuzzMeta(f *testing.F) {
 			ModTime: time.Unix(sec%(1<<40), ns&(1<<29-1)), Mode: 0o100000 | mode&0o7777, UID: &uid, LinkTarget: link,
 			BLAKE3: strings.Repeat("ab", 32), Xattrs: map[string][]byte{attr: value},
 		}
-		h, stored := headers(m, map[string]string{"other": "kept"})
+		h, stored := form.Write(m, map[string]string{"other": "kept"})
 		sum := 0
 		for k, v := range h {
 			sum += len(k) + len(v)
@@ -75,7 +75,7 @@ func FuzzMeta(f *testing.F) {
 		if sum > maxMeta || h["other"] != "kept" {
 			t.Errorf("%d bytes of metadata: %v", sum, h)
 		}
-		if got := readMeta(h, nil); !same(*got, stored) {
+		if got := form.Read(h, ""); !same(*got, stored) {
 			t.Errorf("wrote %+v, read %+v", stored, *got)
 		}
 	})

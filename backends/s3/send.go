@@ -5,12 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
-	"io"
 	"net/http"
 	"strings"
 
 	"sd/backends/internal/rest"
+	"sd/backends/internal/source"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -41,28 +40,14 @@ func unsigned(stack *middleware.Stack) error {
 	return v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware(stack)
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// checksum reads body to its end and rewinds it.
-func checksum(body *source) (*string, error) {
-	sum := crc32.New(castagnoli)
-	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{body}, make([]byte, min(body.size, 256<<10)+1)); err != nil {
-		return nil, err
-	}
-	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return aws.String(base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum.Sum32()))), nil
-}
-
 // wire begins with all that the server is not known to refuse.
-func (b *Backend) wire(body *source) (wire, error) {
+func (b *Backend) wire(body *source.Source) (wire, error) {
 	w := wire{conditional: true}
 	if b.signsBodies.Load() {
 		return w, nil
 	}
-	crc, err := checksum(body)
-	w.crc = crc
+	crc, err := body.CRC32C()
+	w.crc = aws.String(base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc)))
 	return w, err
 }
 

@@ -88,7 +88,7 @@ func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry
 	}
 	e.Class = class(out.StorageClass)
 	e.Sums = append(e.Sums, checksums(out)...)
-	return carrying(e, readMeta(out.Metadata, out.ContentType)), out, nil
+	return carrying(e, out.Metadata, out.ContentType), out, nil
 }
 
 // isDir tells whether any key lies below the directory called name, or is its marker.

@@ -15,6 +15,7 @@ import (
 
 	"sd/backends"
 	"sd/backends/internal/rest"
+	"sd/backends/internal/source"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
@@ -57,7 +58,7 @@ func (b *Backend) Upload(ctx context.Context, name, id string, m backends.Meta) 
 		}
 		return &upload{b, name, own, mark, kind == withSums}, nil
 	}
-	metadata, m := headers(m, nil)
+	metadata, m := form.Write(m, nil)
 	u, err := b.initiate(ctx, name, sdk.CreateMultipartUploadInput{Metadata: metadata, ContentType: contentType(name, m)}, true)
 	if err != nil {
 		return nil, pathError("upload", name, err)
@@ -118,7 +119,7 @@ func (u *upload) part(ctx context.Context, num int, r io.ReadSeeker, size int64)
 	if err := fitsUpload(num, size); err != nil {
 		return backends.Part{}, err
 	}
-	body, err := newSource(r, size)
+	body, err := source.New(r, size)
 	if err != nil {
 		return backends.Part{}, err
 	}

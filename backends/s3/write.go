@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"sd/backends"
+	"sd/backends/internal/carry"
 	"sd/backends/internal/rest"
+	"sd/backends/internal/source"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -45,7 +47,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if size > maxPut {
 		return backends.Entry{}, backends.ErrTooLarge
 	}
-	body, err := newSource(r, size)
+	body, err := source.New(r, size)
 	if err != nil {
 		return backends.Entry{}, err
 	}
@@ -53,7 +55,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if err != nil {
 		return backends.Entry{}, b.explain(err)
 	}
-	metadata, m := headers(m, nil)
+	metadata, m := form.Write(m, nil)
 	in := sdk.PutObjectInput{
 		Bucket:        &b.cfg.Bucket,
 		Key:           &key,
@@ -91,7 +93,7 @@ func (b *Backend) store(ctx context.Context, key string, r io.ReadSeeker, size i
 	if aws.ToString(out.ETag) == "" && (size > 0 || !marks(key)) {
 		return b.head(ctx, key, "")
 	}
-	return carrying(b.withSum(fileEntry(key, size, out.ETag, servedAt(out.ResultMetadata))), &m), nil
+	return carry.Described(b.withSum(fileEntry(key, size, out.ETag, servedAt(out.ResultMetadata))), &m), nil
 }
 
 // servedAt is when a reply was made, by the server's clock if it tells.
