@@ -100,7 +100,9 @@ func (r *remover) undoable(ctx context.Context, v *stores.Volume) error {
 			return err
 		}
 	}
-	if _, copies := v.Backend().(backends.Copier); !keeps && !copies {
+	_, copies := v.Backend().(backends.Copier)
+	_, renames := v.Backend().(backends.Renamer)
+	if !keeps && !copies && !renames {
 		return fmt.Errorf("%s has no trash: --permanent removes for good", uri(v, ""))
 	}
 	r.keeps[v.Key()] = keeps

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"sd/actions/steps"
+	"sd/backends"
+	"sd/backends/mem"
 	"sd/sdpath"
 )
 
@@ -163,5 +165,18 @@ func TestMkdir(t *testing.T) {
 		if got := w.text(p); !slices.Equal(got, c.want) {
 			t.Errorf("mkdir %s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// A store that renames has a trash, though it copies nothing.
+func TestRemoveFromADrive(t *testing.T) {
+	drive := mem.NewDrive(mem.Config{})
+	w := newWorldOf(t, map[string]backends.Backend{"one": drive})
+	_, err := drive.Put(t.Context(), "a", strings.NewReader("a"), 1, backends.Meta{}, backends.Cond{})
+	w.must(err)
+	p, err := w.plan(w.spec(steps.Remove, "s3://one/a"))
+	w.must(err)
+	if got := w.text(p); !slices.Equal(got, []string{"trash s3://one/a"}) {
+		t.Errorf("got %q, want the file to go to the trash", got)
 	}
 }
