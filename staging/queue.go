@@ -161,6 +161,22 @@ func (q *queue) retry() {
 	}
 }
 
+// hurry ends the pause of f.
+func (s *Store) hurry(f *File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.queues[f.volume]
+	if q == nil {
+		return
+	}
+	for _, j := range q.jobs {
+		if j.file == f {
+			j.next, j.fails = time.Time{}, 0
+		}
+	}
+	s.serve(q)
+}
+
 // work makes one attempt for a job.
 func (s *Store) work(q *queue, j *job) {
 	made, err := j.file.sync(s.ctx, true)

@@ -43,8 +43,8 @@ func (f *File) Rename(ctx context.Context, name string, replaces backends.Cond, 
 		return false, nil
 	}
 	f.dropStream()
-	old, cond, tried, was := f.name, f.cond, f.tried, f.over
-	f.name, f.cond, f.tried = name, replaces, nil
+	old, cond, tried, was, attempts, reason := f.name, f.cond, f.tried, f.over, f.attempts, f.reason
+	f.name, f.cond, f.tried, f.attempts, f.reason = name, replaces, nil, 0, nil // the new name is in no doubt
 	first := false
 	if over != nil {
 		over.mu.Lock()
@@ -60,7 +60,7 @@ func (f *File) Rename(ctx context.Context, name string, replaces backends.Cond, 
 	}
 	if err := note(); err != nil {
 		f.mu.Lock()
-		f.name, f.cond, f.tried, f.over = old, cond, tried, was
+		f.name, f.cond, f.tried, f.over, f.attempts, f.reason = old, cond, tried, was, attempts, reason
 		f.mu.Unlock()
 		return false, f.fail("rename", err)
 	}
@@ -70,6 +70,9 @@ func (f *File) Rename(ctx context.Context, name string, replaces backends.Cond, 
 		over.dropStream()
 		over.mu.Unlock()
 		over.unjournal()
+	}
+	if attempts > 0 {
+		f.store.hurry(f)
 	}
 	return true, nil
 }

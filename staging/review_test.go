@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sd/backends"
 	"sd/backends/mem"
@@ -96,23 +97,25 @@ func (b nameless) Put(ctx context.Context, name string, r io.ReadSeeker, size in
 	return b.Store.Put(ctx, name, r, size, meta, cond)
 }
 
-// What a store refuses for its name can be given another one.
+// What a store refuses for its name can be given another one, under which it is uploaded at
+// once, however long the pause has become.
 func TestRenameAwayFromABadName(t *testing.T) {
 	b := nameless{mem.New(mem.Config{})}
-	s := newStore(t, staging.Config{Backend: backendOf(b)})
+	s := newStore(t, staging.Config{Backend: backendOf(b), WriteBack: true, RetryMin: time.Hour, RetryMax: time.Hour})
+	s.Start()
 	f := create(t, s, b, "a.")
 	defer f.Close()
 	write(t, f, 0, []byte("text"))
-	for range 2 {
-		if err := f.Sync(t.Context()); !errors.Is(err, syscall.EINVAL) {
-			t.Fatalf("got %v, want EINVAL", err)
-		}
+	if err := f.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is refused", func() bool { p := s.Pending(); return len(p) == 1 && p[0].State == "failed" })
+	if err := f.Sync(t.Context()); !errors.Is(err, syscall.EINVAL) {
+		t.Fatalf("got %v, want EINVAL", err)
 	}
 	if done, err := f.Rename(t.Context(), "a", backends.Cond{Absent: true}, nil); !done || err != nil {
 		t.Fatalf("got %v, %v", done, err)
 	}
-	if err := f.Sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "it is uploaded", func() bool { return len(s.Pending()) == 0 })
 	wantObject(t, b, "a", []byte("text"))
 }

@@ -17,13 +17,13 @@ const controlTimeout = 2 * time.Second
 // A request is one line of JSON over the mount's socket; its answers are others. All
 // but the last say what is being waited for.
 type request struct {
-	// Do is "status", "reload", "refresh", "settle", "jobs", "drain", "yield" or
-	// "unmount".
+	// Do is "status", "reload", "renewed", "refresh", "settle", "jobs", "drain", "yield"
+	// or "unmount".
 	Do    string `json:"do"`
 	Limit int    `json:"limit,omitempty"` // status: list at most so many uploads; 0: all
 	Path  string `json:"path,omitempty"`  // refresh: below the mountpoint; "" is all
 	Lazy  bool   `json:"lazy,omitempty"`  // unmount: even if in use
-	// Volume, for settle, is a fingerprint, and Name a file in it or a folder.
+	// Volume, for settle and renewed, is a fingerprint, and Name a file in it or a folder.
 	Volume string `json:"volume,omitempty"`
 	Name   []byte `json:"name,omitempty"`
 	// Wait, for unmount, is how long the end may wait for uploads; negative: for ever.

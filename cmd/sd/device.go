@@ -128,11 +128,15 @@ func findDevice(devices []library.Device, word string) (library.Device, error) {
 // tellMounts lets the live mounts of lib see a change at once. One that does not
 // answer sees it by itself a little later.
 func (a *app) tellMounts(ctx context.Context, lib *library.Library) {
+	a.tell(ctx, lib, request{Do: "reload"}, controlTimeout)
+}
+
+func (a *app) tell(ctx context.Context, lib *library.Library, what request, timeout time.Duration) {
 	for _, m := range liveMounts(ctx) {
 		if m.Library != lib.Name() {
 			continue
 		}
-		if _, err := m.ask(ctx, request{Do: "reload"}, controlTimeout, false, nil); err != nil {
+		if _, err := m.ask(ctx, what, timeout, false, nil); err != nil {
 			a.log().Info("a mount was not told of the change", "mountpoint", m.Mountpoint, "err", err)
 		}
 	}

@@ -30,6 +30,9 @@ func (s *server) handle(ctx context.Context, req request, tell func(answer)) ans
 			return answer{Error: err.Error()}
 		}
 		return answer{}
+	case "renewed":
+		s.renewed(ctx, req.Volume)
+		return answer{}
 	case "jobs":
 		s.acting.look()
 		return answer{}
@@ -46,6 +49,26 @@ func (s *server) handle(ctx context.Context, req request, tell func(answer)) ans
 		return s.unmount(ctx, req, tell)
 	}
 	return answer{Error: "unknown request " + quote(req.Do)}
+}
+
+// renewTimeout is longer than any backend waits before it asks for a key again.
+const renewTimeout = 4 * time.Second
+
+// renewed lets a volume take its new key, of which it asks for by itself only now and then
+// after the old one was refused. Who uses it once this is answered is not refused any more.
+func (s *server) renewed(ctx context.Context, fingerprint string) {
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
+	v, err := s.places.byFingerprint(ctx, fingerprint)
+	for err == nil && expired(v) && ctx.Err() == nil {
+		if _, e := v.Backend.Stat(ctx, ""); e == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // unmount ends the mount, or else leaves it as it was. If it is not lazy, the answer

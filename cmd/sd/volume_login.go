@@ -69,7 +69,7 @@ func (a *app) volumeLogin(ctx context.Context, name string, from secretSource) e
 	if err := kept.set(change); err != nil {
 		return fmt.Errorf("the key could not be kept: %w", err)
 	}
-	a.tellMounts(ctx, p.library)
+	a.tell(ctx, p.library, request{Do: "renewed", Volume: v.Fingerprint}, renewTimeout+controlTimeout)
 	if a.json {
 		return a.printJSON(newVolumeRow(v))
 	}
