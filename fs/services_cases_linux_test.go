@@ -2,20 +2,54 @@ package fs_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sd/backends"
+	"sd/internal/mounttest"
+	"sd/internal/services"
 )
+
+// doCases does on a mount what programs do. What a service cannot do is in its row of the table,
+// with the errno that a program gets. Changes are asked for all the time.
+func doCases(t *testing.T, s services.Service, note noting) {
+	limits := services.Patient
+	limits.Poll = 200 * time.Millisecond
+	x := newSite(t, s, mounttest.Options{RetryMin: 20 * time.Millisecond, RenameSettle: 100 * time.Millisecond}, limits)
+	for i, c := range serviceCases {
+		t.Run(c.name, func(t *testing.T) {
+			want, what := cmp.Or(s.Cannot[c.name], c.want), "ok"
+			defer func() {
+				if t.Failed() {
+					what = "FAILED"
+				}
+				note(c.name, what)
+			}()
+			dir := fmt.Sprintf("%02d", i)
+			must(t, os.Mkdir(x.at(dir), 0o755))
+			err := c.do(t, x, x.at(dir), dir)
+			switch {
+			case want == 0 && err != nil:
+				t.Errorf("%v", err)
+			case want != 0 && !errors.Is(err, want):
+				t.Errorf("got %v, want %v: its row says that it cannot", err, unix.ErrnoName(want))
+			}
+			if want != 0 {
+				what = unix.ErrnoName(want)
+			}
+		})
+	}
+	x.drain(t)
+}
 
 // serviceCase is done in a new folder: dir is where the mount shows it, name what it is called
 // in the volume. It returns what may be in a service's row instead of nil.
@@ -224,16 +258,9 @@ var serviceCases = []serviceCase{
 	}, want: unix.ENOTSUP},
 	{name: "two writers", do: func(t *testing.T, x *site, dir, name string) error {
 		write(t, dir+"/f", "base")
-		// A program that another test begins meanwhile would have a copy of the handle until it
-		// runs, and close it, which saves the file.
-		err := func() error {
-			syscall.ForkLock.RLock()
-			defer syscall.ForkLock.RUnlock()
-			f := edit(t, dir+"/f", "ours")
-			x.overwrite(t, name+"/f", "theirs, longer")
-			return f.Close()
-		}()
-		wantErrno(t, "close", err, unix.ESTALE)
+		f := edit(t, dir+"/f", "ours")
+		x.overwrite(t, name+"/f", "theirs, longer")
+		wantErrno(t, "close", f.Close(), unix.ESTALE)
 		x.wantStored(t, name+"/f", "theirs, longer")
 		var kept []string
 		for _, n := range x.list(t, name) {

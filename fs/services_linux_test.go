@@ -2,17 +2,14 @@ package fs_test
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	iofs "io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -162,103 +159,4 @@ func (x *site) fill(t *testing.T, dir string, n int) {
 	}
 	close(next)
 	running.Wait()
-}
-
-// everywhere runs test for every service, all at the same time: they wait most of it.
-func everywhere(t *testing.T, list []services.Service, test func(t *testing.T, s services.Service)) {
-	t.Run("all", func(t *testing.T) {
-		var running sync.WaitGroup
-		defer running.Wait()
-		for _, s := range list {
-			running.Go(func() { t.Run(s.Name, func(t *testing.T) { test(t, s) }) })
-		}
-	})
-}
-
-// matrix gathers what came out, service by case.
-type matrix struct {
-	mu   sync.Mutex
-	rows []string
-	got  map[[2]string]string
-}
-
-func (m *matrix) note(service, row, what string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.got == nil {
-		m.got = map[[2]string]string{}
-	}
-	if !slices.Contains(m.rows, row) {
-		m.rows = append(m.rows, row)
-	}
-	m.got[[2]string{service, row}] = what
-}
-
-// String is the table, a case a line.
-func (m *matrix) String() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n%-44s", "")
-	for _, s := range services.All() {
-		fmt.Fprintf(&b, " %-9s", s.Name)
-	}
-	for _, row := range m.rows {
-		fmt.Fprintf(&b, "\n%-44s", row)
-		for _, s := range services.All() {
-			fmt.Fprintf(&b, " %-9s", cmp.Or(m.got[[2]string{s.Name, row}], "-"))
-		}
-	}
-	return b.String()
-}
-
-// TestServicesOnAMount does on the volume of every service what programs do. What a service
-// cannot do is in its row of the table, with the errno that a program gets.
-func TestServicesOnAMount(t *testing.T) {
-	var results matrix
-	defer func() { t.Log(results.String()) }()
-	for _, c := range serviceCases {
-		results.rows = append(results.rows, c.name)
-	}
-	everywhere(t, services.All(), func(t *testing.T, s services.Service) {
-		x := newSite(t, s, mounttest.Options{RetryMin: 20 * time.Millisecond, RenameSettle: 100 * time.Millisecond}, services.Patient)
-		for i, c := range serviceCases {
-			t.Run(c.name, func(t *testing.T) {
-				want, what := cmp.Or(s.Cannot[c.name], c.want), "ok"
-				defer func() {
-					if t.Failed() {
-						what = "FAILED"
-					}
-					results.note(s.Name, c.name, what)
-				}()
-				dir := fmt.Sprintf("%02d", i)
-				must(t, os.Mkdir(x.at(dir), 0o755))
-				err := c.do(t, x, x.at(dir), dir)
-				switch {
-				case want == 0 && err != nil:
-					t.Errorf("%v", err)
-				case want != 0 && !errors.Is(err, want):
-					t.Errorf("got %v, want %v (%s): its row says that it cannot", err, want, errnoName(want))
-				}
-				if want != 0 {
-					what = errnoName(want)
-				}
-			})
-		}
-		x.drain(t)
-	})
-}
-
-// errnoName is an errno's symbol.
-func errnoName(e syscall.Errno) string {
-	for name, is := range map[string]syscall.Errno{
-		"ENOTSUP": syscall.ENOTSUP, "EPERM": syscall.EPERM, "EINVAL": syscall.EINVAL, "EIO": syscall.EIO, "ENOENT": syscall.ENOENT,
-		"EILSEQ": syscall.EILSEQ, "ENAMETOOLONG": syscall.ENAMETOOLONG, "EACCES": syscall.EACCES, "EXDEV": syscall.EXDEV,
-		"EFBIG": syscall.EFBIG, "EEXIST": syscall.EEXIST,
-	} {
-		if is == e {
-			return name
-		}
-	}
-	return e.Error()
 }

@@ -149,12 +149,6 @@ func StartAt(t testing.TB, o Options, dir, data string) *Mount {
 	}
 	m := &Mount{Dir: dir, t: t, cmd: exec.Command(exe)}
 	m.cmd.Env = append(os.Environ(), configEnv+"="+string(config))
-	for _, v := range o.Volumes {
-		if v.Service == sdpath.GDrive {
-			// rclone notes its last query to Google, for its own tests and without a lock.
-			m.cmd.Env = append(m.cmd.Env, "GORACE=exitcode=0")
-		}
-	}
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	endWithParent(m.cmd.SysProcAttr)
 	if o.UID != 0 {
@@ -279,8 +273,7 @@ func (m *Mount) Stop() {
 		return
 	}
 	m.done = true
-	fmt.Fprintln(m.in, "end") // the end of its input may be late: a program that is just beginning has it, too
-	m.in.Close()
+	m.in.Close() // the process unmounts at the end of its input
 	ended := make(chan error, 1)
 	go func() { ended <- m.cmd.Wait() }()
 	select {

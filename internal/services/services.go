@@ -68,6 +68,8 @@ type Service struct {
 	Cannot map[string]syscall.Errno
 	// Reads is how many requests it takes to read a small file that was listed; 0 is one.
 	Reads int
+	// Like names the row whose code and kind of server it shares; "" where it has its own.
+	Like  string
 	start func(t testing.TB) *Running
 }
 
@@ -124,15 +126,15 @@ func (s Service) Start(t testing.TB) *Running {
 }
 
 var table = []Service{
-	{"s3", sdpath.S3, versitygwCannot, 0, startS3(sdpath.S3)},
-	{"wasabi", sdpath.Wasabi, versitygwCannot, 0, startS3(sdpath.Wasabi)},
-	{"spaces", sdpath.Spaces, versitygwCannot, 0, startS3(sdpath.Spaces)},
-	{"b2", sdpath.B2, versitygwCannot, 0, startS3(sdpath.B2)},
-	{"gcs", sdpath.GCS, gcsCannot, 0, startGCS},
-	{"azblob", sdpath.AzBlob, azblobCannot, 0, startAzBlob},
-	{"webdav", sdpath.Rclone, remoteCannot, 2, startRemote("webdav")},
-	{"sftp", sdpath.Rclone, remoteCannot, 0, startRemote("sftp")},
-	{"gdrive", sdpath.GDrive, remoteCannot, 0, startDrive(sdpath.GDrive)},
-	{"onedrive", sdpath.OneDrive, onedriveCannot, 3, startDrive(sdpath.OneDrive)},
-	{"dropbox", sdpath.Dropbox, remoteCannot, 0, startDrive(sdpath.Dropbox)},
+	{"s3", sdpath.S3, versitygwCannot, 0, "", startS3(sdpath.S3)},
+	{"wasabi", sdpath.Wasabi, versitygwCannot, 0, "s3", startS3(sdpath.Wasabi)},
+	{"spaces", sdpath.Spaces, versitygwCannot, 0, "s3", startS3(sdpath.Spaces)},
+	{"b2", sdpath.B2, versitygwCannot, 0, "s3", startS3(sdpath.B2)},
+	{"gcs", sdpath.GCS, gcsCannot, 0, "", startGCS},
+	{"azblob", sdpath.AzBlob, azblobCannot, 0, "", startAzBlob},
+	{"webdav", sdpath.Rclone, remoteCannot, 2, "", startRemote("webdav")},
+	{"sftp", sdpath.Rclone, remoteCannot, 0, "webdav", startRemote("sftp")},
+	{"gdrive", sdpath.GDrive, remoteCannot, 0, "", startDrive(sdpath.GDrive)},
+	{"onedrive", sdpath.OneDrive, onedriveCannot, 3, "", startDrive(sdpath.OneDrive)},
+	{"dropbox", sdpath.Dropbox, remoteCannot, 0, "", startDrive(sdpath.Dropbox)},
 }
