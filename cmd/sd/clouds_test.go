@@ -187,6 +187,9 @@ func TestAddDrives(t *testing.T) {
 			c := clouds.Start(t)
 			s := newSandbox(t)
 			env := s.atDesk(c)
+			if l.service != "gdrive" {
+				l.add(s, env, "--folder", "not/there").want(t, 1, "", "check --folder")
+			}
 			r := l.add(s, env)
 			r.want(t, 0, "added \""+l.service+"\" as "+l.root, "as "+l.account)
 			s.env = append(s.env, c.Env()...)

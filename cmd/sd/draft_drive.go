@@ -123,10 +123,13 @@ func (a *app) logIn(ctx context.Context, service sdpath.Service, region string, 
 	} else {
 		s.token, err = l.Browser(ctx)
 	}
-	if err != nil {
-		return session{}, err
+	if err == nil {
+		s.account, s.token, err = l.Account(ctx, s.token)
 	}
-	if s.account, s.token, err = l.Account(ctx, s.token); err != nil {
+	if ctx.Err() != nil {
+		err = errNothingDone
+	}
+	if err != nil {
 		return session{}, err
 	}
 	fmt.Fprintf(a.errOut, "logged in to %s as %s\n", l.Provider.Name, s.account.Name)

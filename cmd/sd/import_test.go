@@ -115,6 +115,10 @@ pass = hunter22
 type = crypt
 remote = nas:x
 password = hunter22
+
+[cloudy]
+type = pcloud
+token = {"access_token":"hunter22"}
 `
 
 // TestConvert makes a volume of each kind of remote, and says why not where there is none.
@@ -150,6 +154,7 @@ func TestConvert(t *testing.T) {
 		"sas:work":     "azblob://work account=corp auth=sas +sas",
 		"nas":          "rclone://nas config_file=" + file,
 		"nas:x":        "name the remote alone",
+		"cloudy":       "which this build does not have",
 		"secret":       "rclone://secret config_file=" + file,
 	} {
 		rows, err := s.plan([]string{arg})

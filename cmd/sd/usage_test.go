@@ -59,7 +59,7 @@ func TestWrongUse(t *testing.T) {
 		{"volume add-cloud", 2, "missing: NAME"},
 		{"volume add-cloud x", 2, "--service"},
 		{"volume add-cloud x --service s3", 2, "--bucket"},
-		{"volume add-cloud x --service floppy --bucket b", 2, "unknown scheme"},
+		{"volume add-cloud x --service floppy --bucket b", 2, "there is no service \"floppy\"; there are s3, "},
 		{"volume add-cloud x --service gdrive --bucket b", 2, "--bucket is for s3, gcs, b2, wasabi and spaces; gdrive takes --client-id"},
 		{"volume add-cloud x --service s3 --folder f --bucket b", 2, "--folder is for onedrive and dropbox"},
 		{"volume add-cloud x --service gcs --profile p --bucket b", 2, "--profile is for s3, b2, wasabi and spaces"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 
 	"github.com/spf13/cobra"
 
@@ -145,6 +147,9 @@ func (a *app) tryOut(ctx context.Context, row library.Volume, held vault, skip b
 	}
 	defer closeBackend(b)
 	_, err = ask(ctx, b)
+	if err == nil {
+		err = hasFolder(ctx, row, held)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -155,4 +160,28 @@ func (a *app) tryOut(ctx context.Context, row library.Volume, held vault, skip b
 		return nil
 	}
 	return fmt.Errorf("%w; to add it all the same, give --no-check", reachError(row, err))
+}
+
+// hasFolder asks whether the top folder of a drive is there. To the drive's backend one that
+// is not there is empty.
+func hasFolder(ctx context.Context, row library.Volume, held vault) error {
+	folder := row.Config[configFolder]
+	if folder == "" {
+		return nil
+	}
+	whole := row
+	whole.Config = maps.Clone(row.Config)
+	delete(whole.Config, configFolder)
+	b, err := openers[row.Service](whole, needs{vault: held})
+	if err != nil {
+		return err
+	}
+	defer closeBackend(b)
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	e, err := b.Stat(ctx, folder)
+	if err == nil && e.Kind != backends.Dir {
+		err = &fs.PathError{Op: "open", Path: folder, Err: backends.ErrNotDir}
+	}
+	return err
 }

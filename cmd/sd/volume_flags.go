@@ -171,7 +171,7 @@ func (f *addFlags) check(flags *pflag.FlagSet) (sdpath.Service, error) {
 	}
 	service, err := sdpath.ParseService(f.service)
 	if err != nil {
-		return "", usagef("%v", err)
+		return "", usagef("there is no service %s; there are %s", quote(f.service), list(serviceList(func(sdpath.Service) bool { return true })))
 	}
 	own := takes[service]
 	var foreign error

@@ -264,6 +264,9 @@ func (s *remotes) row(r *rclone.Remote, path string) importRow {
 		row.Remote += ":" + path
 	}
 	d, err := s.convert(r, path)
+	if err == nil {
+		err = d.mayBeOpened()
+	}
 	if err != nil {
 		row.State, row.Why, row.Name = "refused", err.Error(), ""
 		return row
@@ -271,4 +274,18 @@ func (s *remotes) row(r *rclone.Remote, path string) importRow {
 	row.State, row.draft = "new", d
 	row.URI = string(d.Service) + "://" + d.Identifier
 	return row
+}
+
+// mayBeOpened refuses what this build does not have, and settings that are wrong. It asks
+// nobody.
+func (d draft) mayBeOpened() error {
+	held := newVault(&pocket{}, d.row())
+	if err := held.set(d.secrets); err != nil {
+		return err
+	}
+	b, err := openers[d.Service](d.row(), needs{vault: held})
+	if err == nil {
+		closeBackend(b)
+	}
+	return err
 }
