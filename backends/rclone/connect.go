@@ -83,6 +83,7 @@ type login struct {
 	refused error             // why the service does not take them any more, nil if it does
 	secrets map[string]string // that were refused
 	asked   time.Time         // when they were last asked for
+	renewal                   // of tokens
 }
 
 // askEvery is how often new secrets are asked for after a refusal.
@@ -148,7 +149,6 @@ func (s *store) refuse(secrets map[string]string, err error) {
 	defer s.mu.Unlock()
 	s.login.refused = why
 	s.login.secrets = maps.Clone(secrets)
-	s.login.asked = time.Now()
 }
 
 // ended closes c, whose login the service has ended, as err says.
@@ -161,7 +161,9 @@ func (s *store) ended(c *conn, err error) {
 	s.mu.Unlock()
 	if current {
 		s.seen.dropTree("")
-		s.refuse(c.options.given, err)
+		if !s.renews(c, err) {
+			s.refuse(c.options.given, err)
+		}
 		c.close()
 	}
 }
@@ -171,7 +173,7 @@ func (s *store) welcomed(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == c && s.login.refused != nil {
-		s.login = login{}
+		s.login.refused, s.login.secrets = nil, nil
 	}
 }
 
@@ -317,6 +319,7 @@ func register(s *store, prefix string, secrets map[string]string) *options {
 			o.name = r.Name
 		}
 		maps.Copy(o.values, forced[r.Type])
+		o.values["token"] = s.toRenew(o.values["token"])
 		registry.Store(prefix+r.Name, o)
 	}
 	for _, r := range s.remote.others {
@@ -337,6 +340,18 @@ func (r *Remote) rename(value, prefix string) string {
 		value = regexp.MustCompile(`(^|[ =,"'])`+regexp.QuoteMeta(name)+":").ReplaceAllString(value, "${1}"+prefix+name+":")
 	}
 	return value
+}
+
+// registered are the options that register made known with those of that section.
+func registered(section string) (all []*options) {
+	prefix, _, _ := strings.Cut(section, "-")
+	registry.Range(func(key, o any) bool {
+		if strings.HasPrefix(key.(string), prefix+"-") {
+			all = append(all, o.(*options))
+		}
+		return true
+	})
+	return all
 }
 
 // forget drops what register made known for the remote of that section.
