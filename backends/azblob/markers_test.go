@@ -231,5 +231,5 @@ func TestPeers(t *testing.T) {
 			ofSAS(signature(t, name, all, time.Now().Add(time.Hour)))(c)
 			c.Container = name
 		})
-	}, backendtest.Options{CanHold: holds, FileAndDir: true, WholePart: 100_000})
+	}, backendtest.Options{CanHold: holds, FileAndDir: true, WholePart: 100_000, FewNames: true})
 }

@@ -71,7 +71,7 @@ func TestWalkOrder(t *testing.T) {
 			l.mu.Lock()
 			l.tree = tree{known: true, hierarchical: hierarchical}
 			l.mu.Unlock()
-			for _, after := range []string{"", "a/", "zz", want[3], want[len(want)/2]} {
+			for _, after := range []string{"", "a/", want[len(want)/2]} {
 				from, found := slices.BinarySearch(want, after)
 				if found {
 					from++

@@ -24,6 +24,9 @@ type Options struct {
 	// Groups are those to run, by name; nil is all. It is for a second look at a store that is
 	// certified, where only some of it is different.
 	Groups []string
+	// FewNames tries some odd names instead of all, for a second look at a store that is
+	// certified with all.
+	FewNames bool
 	// Seed writes files, by name, into what open returned, replacing those that are
 	// there. It is needed for a store without Putter.
 	Seed func(t testing.TB, b backends.Backend, files map[string]string)

@@ -30,7 +30,7 @@ func TestPeers(t *testing.T) {
 			return open(t, endpoint, func(c *Config) { c.Bucket = fresh(t, server) })
 		}
 		return bucket(server.URL), bucket(server.URL), bucket(strings.Replace(server.URL, "127.0.0.1", "localhost", 1))
-	}, backendtest.Options{CanHold: canHold})
+	}, backendtest.Options{CanHold: canHold, FewNames: true})
 }
 
 // canHold is the service's rule for names.

@@ -43,7 +43,7 @@ func TestDialects(t *testing.T) {
 			endpoint := testserver.Habits(t, service, server)
 			backendtest.Run(t, func(t *testing.T) backends.Backend {
 				return open(t, endpoint, as(service, func(c *Config) { c.PageSize, c.Bucket = page, fresh(t, server) }))
-			}, backendtest.Options{PageSize: page, CanHold: asFile, WeakCond: service == "b2", Groups: groups})
+			}, backendtest.Options{PageSize: page, CanHold: asFile, WeakCond: service == "b2", Groups: groups, FewNames: service != "spaces"})
 		})
 	}
 }

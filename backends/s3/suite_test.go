@@ -75,7 +75,7 @@ func TestPeers(t *testing.T) {
 					return open(t, endpoint, func(c *Config) { c.Bucket, c.MaxCopy = fresh(t, server), most })
 				}
 				return bucket(server.URL), bucket(server.URL), bucket(strings.Replace(server.URL, "127.0.0.1", "localhost", 1))
-			}, backendtest.Options{CanHold: asFile})
+			}, backendtest.Options{CanHold: asFile, FewNames: most > 0})
 		})
 	}
 }
