@@ -41,7 +41,7 @@ func (e *answerError) Unwrap() error { return e.kind }
 
 const (
 	adviceRights = "the account may not do this: ask the bucket's owner for the right"
-	adviceKey    = "the access key or its secret is wrong: add the volume again with the right ones"
+	adviceKey    = "the access key or its secret is wrong: 'sd volume login' takes another secret; with another key, add the volume again"
 	adviceLogin  = "the login has expired: log in again with the tool that made it"
 	adviceClock  = "this machine's clock is wrong: set it"
 )
