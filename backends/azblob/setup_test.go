@@ -130,7 +130,7 @@ func (l *lab) put(t testing.TB, name, content string, m backends.Meta, c backend
 
 // hasty is for tests of what happens when a server does not answer in time.
 func hasty(c *Config) {
-	c.Patience, c.Stall, c.ProbeEvery = 3*time.Second, time.Second, 20*time.Millisecond
+	c.Patience, c.Stall, c.ProbeEvery = 5*time.Second, time.Second, 20*time.Millisecond
 }
 
 // content is n bytes that differ everywhere, up to 6 MiB.
