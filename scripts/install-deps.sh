@@ -4,7 +4,8 @@
 #   cc     a C compiler and the C library's headers (SQLite is C)
 #   fuse   fusermount3 and /dev/fuse
 #   make   make and git
-#   test   programs that the tests run on the mount
+#   test   programs that the tests run on the mount; not gnome-keyring, which brings a whole
+#          desktop's libraries for one test
 #   node   Node.js of at least 18 and npm, which some of the servers for tests run on
 #   bench  programs that `make bench` measures against
 #   bench-index  the same for `make bench-index`
