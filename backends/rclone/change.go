@@ -35,14 +35,13 @@ func (s *store) removeFile(ctx context.Context, name string, cond backends.Cond)
 		return err
 	}
 	old, err := s.look(ctx, "STAT", name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if old.dir != nil {
+	case old.dir != nil:
 		return backends.ErrIsDir
-	}
-	if cond.Version != "" {
-		if old, err = s.target(ctx, name, cond); err != nil {
+	case cond.Version != "":
+		if err := s.holds(ctx, name, old, cond.Version); err != nil {
 			return err
 		}
 	}
@@ -114,14 +113,15 @@ func (s *store) rename(ctx context.Context, oldName, newName string, cond backen
 	} else if oldName == newName {
 		return nil
 	}
-	defer s.moved(oldName, newName)
-	switch {
-	case same:
-		return s.recase(ctx, src, newName)
-	case src.dir != nil:
-		return s.moveDir(ctx, src, dst, newName)
+	defer s.moved(oldName)
+	if !same && src.dir == nil {
+		return s.moveFile(ctx, src, dst, oldName, newName)
 	}
-	return s.moveFile(ctx, src, dst, newName)
+	defer s.moved(newName)
+	if same {
+		return s.recase(ctx, src, newName)
+	}
+	return s.moveDir(ctx, src, dst, newName)
 }
 
 // moved forgets what was known of both names.
@@ -164,24 +164,35 @@ func (s *store) mayReplace(ctx context.Context, src, dst *child, newName string,
 }
 
 // moveFile moves a file to a name where dst is, or nothing.
-func (s *store) moveFile(ctx context.Context, src, dst *child, newName string) error {
+func (s *store) moveFile(ctx context.Context, src, dst *child, oldName, newName string) error {
 	to, err := s.destination(ctx, newName, dst)
 	if err != nil {
 		return err
 	}
+	var made fs.Object
 	if dst == nil {
-		_, err = s.moveTo(ctx, src.file, to)
+		made, err = s.moveTo(ctx, src.file, to)
 	} else {
-		_, err = s.replace(ctx, src.file, dst, to)
+		made, err = s.replace(ctx, src, dst, to)
 	}
-	return err
+	s.moved(newName)
+	if err != nil || !s.byList() {
+		return err
+	}
+	_, leaf := split(s.nameOf(newName, dst))
+	_, there := split(to.path)
+	s.entry(ctx, newName, &child{label: leaf, leaf: there, id: idOf(made), file: made, place: to})
+	s.seen.moved(s.key(newName), oldName)
+	return nil
 }
 
 // replace moves a file to where another one is.
-func (s *store) replace(ctx context.Context, o fs.Object, dst *child, to place) (fs.Object, error) {
+func (s *store) replace(ctx context.Context, src, dst *child, to place) (fs.Object, error) {
+	o := src.file
 	if is, was := describe(ctx, "", o), describe(ctx, "", dst.file); is.Version == was.Version && len(is.Sums) == 0 && is.Size > 0 {
 		// Nothing would tell that it is another file now.
-		if _, err := s.setTime(ctx, o, &backends.Meta{ModTime: is.ModTime.Add(time.Second)}); err != nil {
+		var err error
+		if o, err = s.setTime(ctx, src, &backends.Meta{ModTime: is.ModTime.Add(time.Second)}); err != nil {
 			return nil, err
 		}
 	}

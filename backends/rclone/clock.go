@@ -14,8 +14,9 @@ import (
 type clock struct {
 	delays delays
 
-	mu   sync.Mutex
-	used map[moment]time.Time // when it was used
+	mu    sync.Mutex
+	used  map[moment]time.Time // when it was used
+	ended map[moment]time.Time // when bytes of that size were last written, for services that tell times and take none
 }
 
 // moment is what a version of a file is known by: the place of a name, or "" for all, its size
@@ -40,12 +41,13 @@ func (k *clock) timeFor(ctx context.Context, key string, old *child, size int64,
 	if old != nil && len(hashesOf(ctx, old.file)) > 0 || size == 0 {
 		return want, nil
 	}
-	if old != nil && old.file.Fs().Precision() == fs.ModTimeNotSupported {
-		for !k.take(moment{key, size, time.Now().Unix()}) {
-			if !rest.Pause(ctx, time.Until(time.Now().Truncate(time.Second).Add(time.Second))) {
-				return want, ctx.Err()
-			}
+	if at, ok := k.end(key, size); ok {
+		if wait := time.Until(at.Add(time.Second)); wait > 0 && !rest.Pause(ctx, wait) {
+			return want, ctx.Err()
 		}
+		return want, nil
+	}
+	if old != nil && old.file.Fs().Precision() == fs.ModTimeNotSupported {
 		return want, nil
 	}
 	step := time.Second
@@ -68,6 +70,31 @@ func (k *clock) timeFor(ctx context.Context, key string, old *child, size int64,
 		want = want.Add(time.Second)
 	}
 	return want, nil
+}
+
+// wrote notes that bytes of a size are there now, in a service that gives them a time by its own
+// clock and has nothing else to tell them by: others of the same size must wait for a second.
+func (k *clock) wrote(key string, size int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.ended) > 10_000 {
+		for old, at := range k.ended {
+			if time.Since(at) > 2*time.Second {
+				delete(k.ended, old)
+			}
+		}
+	}
+	if k.ended == nil {
+		k.ended = map[moment]time.Time{}
+	}
+	k.ended[moment{key: key, size: size}] = time.Now()
+}
+
+func (k *clock) end(key string, size int64) (time.Time, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at, ok := k.ended[moment{key: key, size: size}]
+	return at, ok
 }
 
 // take notes that m is used, and tells whether it was not before.

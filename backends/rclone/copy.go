@@ -87,7 +87,7 @@ func (s *store) copy(ctx context.Context, dst string, other *store, src string, 
 		if o.Meta == nil {
 			return is, dst, nil
 		}
-		made, err := s.setTime(ctx, from.file, o.Meta)
+		made, err := s.setTime(ctx, from, o.Meta)
 		if err != nil {
 			return backends.Entry{}, dst, err
 		}
@@ -100,7 +100,7 @@ func (s *store) copy(ctx context.Context, dst string, other *store, src string, 
 	if err != nil {
 		return backends.Entry{}, dst, err
 	}
-	if made, err = s.setTime(ctx, made, o.Meta); err != nil {
+	if made, err = s.setTime(ctx, &child{file: made}, o.Meta); err != nil {
 		return backends.Entry{}, dst, err
 	}
 	e, err := s.written(ctx, s.nameOf(dst, old), made)
@@ -140,20 +140,23 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 	if old == nil {
 		return made, nil
 	}
-	return s.replace(ctx, made, old, to)
+	return s.replace(ctx, &child{file: made}, old, to)
 }
 
 // setTime gives a file the time that m asks for.
-func (s *store) setTime(ctx context.Context, o fs.Object, m *backends.Meta) (fs.Object, error) {
+func (s *store) setTime(ctx context.Context, found *child, m *backends.Meta) (fs.Object, error) {
 	if m == nil || m.ModTime.IsZero() {
-		return o, nil
+		return found.file, nil
 	}
-	_, err := work(ctx, s, "TOUCH", 0, func(ctx context.Context, c *conn) (any, error) {
-		err := o.SetModTime(ctx, m.ModTime)
+	return work(ctx, s, "TOUCH", 0, func(ctx context.Context, c *conn) (fs.Object, error) {
+		o, err := s.own(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		err = o.SetModTime(ctx, m.ModTime)
 		if errors.Is(err, fs.ErrorCantSetModTime) || errors.Is(err, fs.ErrorCantSetModTimeWithoutDelete) {
 			err = nil
 		}
-		return nil, err
+		return o, err
 	})
-	return o, err
 }

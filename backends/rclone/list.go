@@ -58,10 +58,18 @@ func (s *store) entry(ctx context.Context, name string, found *child) backends.E
 		name = join(dir, found.label)
 	}
 	e := found.entry(ctx, name)
-	if found.file != nil && !e.Unsized {
-		s.seen.put(s.key(name), e.Version, found)
+	if found.file != nil {
+		s.remember(name, e, found)
 	}
 	return e
+}
+
+// remember keeps what was found under a name for reading it and for finding it again.
+func (s *store) remember(name string, e backends.Entry, found *child) {
+	if !found.shared {
+		found.shared = true
+	}
+	s.seen.put(s.key(name), e.Version, found)
 }
 
 // List yields the children of dir. The folder is read as a whole before, for only so can it be
@@ -104,7 +112,9 @@ func (s *store) List(ctx context.Context, dir string, yield func([]backends.Entr
 // finds out first what there is.
 func (s *store) checkedList(ctx context.Context, c *conn, dir string) ([]child, error) {
 	children, err := s.list(ctx, c, dir)
-	if err == nil && len(children) == 0 && dir != "" && !s.byList() {
+	_, leaf := split(dir)
+	itself := len(children) == 1 && children[0].file != nil && children[0].leaf == leaf
+	if err == nil && (len(children) == 0 || itself) && dir != "" && !s.byList() {
 		found, err := s.find(ctx, c, dir)
 		if err != nil {
 			return nil, err

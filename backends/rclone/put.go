@@ -62,6 +62,9 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 	since := time.Now()
 	o, err := s.upload(ctx, name, old, body, modified)
 	s.seen.drop(s.key(name))
+	if o != nil && o.Fs().Precision() == fs.ModTimeNotSupported && o.Fs().Hashes().Count() == 0 {
+		s.clock.wrote(s.key(name), size)
+	}
 	if err != nil {
 		if body.err != nil {
 			return backends.Entry{}, &sourceError{body.err}
@@ -91,16 +94,21 @@ func (s *store) target(ctx context.Context, name string, cond backends.Cond) (*c
 	case old.dir != nil:
 		return nil, backends.ErrIsDir
 	}
-	e := s.entry(ctx, name, old)
+	return old, s.holds(ctx, name, old, cond.Version)
+}
+
+// holds checks that the file that was found is of a version.
+func (s *store) holds(ctx context.Context, name string, found *child, version string) (err error) {
+	e := describe(ctx, name, found.file)
 	if e.Unsized {
-		if e, err = s.export(ctx, name, old); err != nil {
-			return nil, err
+		if e, err = s.export(ctx, name, found); err != nil {
+			return err
 		}
 	}
-	if e.Version != cond.Version {
-		return nil, backends.ErrChanged
+	if e.Version != version {
+		return backends.ErrChanged
 	}
-	return old, nil
+	return nil
 }
 
 // parents checks that no folder above name is a file.
@@ -199,12 +207,9 @@ func (s *store) send(ctx context.Context, at place, old *child, in io.Reader, si
 	info := object.NewStaticObjectInfo(at.path, modified, size, true, nil, at.fs)
 	switch {
 	case old != nil:
-		o := old.file
-		if !s.byList() { // a copy: others may be reading what was found
-			var err error
-			if o, err = at.fs.NewObject(ctx, at.path); err != nil {
-				return nil, err
-			}
+		o, err := s.own(ctx, old)
+		if err != nil {
+			return nil, err
 		}
 		return o, o.Update(ctx, in, info)
 	case at.fs.Features().PutUnchecked != nil && s.habits.twins:

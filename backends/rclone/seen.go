@@ -15,6 +15,7 @@ type objects struct {
 type seenObject struct {
 	key, version string
 	found        *child
+	from         string // the name that it was moved from
 }
 
 const mostSeen = 20_000
@@ -26,11 +27,15 @@ func (o *objects) put(key, version string, found *child) {
 		o.byKey = map[string]*list.Element{}
 	}
 	if e := o.byKey[key]; e != nil {
-		e.Value = seenObject{key, version, found}
+		from := ""
+		if last := e.Value.(seenObject); last.found.id == found.id {
+			from = last.from
+		}
+		e.Value = seenObject{key, version, found, from}
 		o.order.MoveToFront(e)
 		return
 	}
-	o.byKey[key] = o.order.PushFront(seenObject{key, version, found})
+	o.byKey[key] = o.order.PushFront(seenObject{key, version, found, ""})
 	if o.order.Len() > mostSeen {
 		last := o.order.Back()
 		delete(o.byKey, last.Value.(seenObject).key)
@@ -48,6 +53,38 @@ func (o *objects) get(key, version string) *child {
 	}
 	o.order.MoveToFront(e)
 	return e.Value.(seenObject).found
+}
+
+// moved notes that the file that is under a name now was moved there.
+func (o *objects) moved(key, from string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if e := o.byKey[key]; e != nil {
+		v := e.Value.(seenObject)
+		v.from = from
+		e.Value = v
+	}
+}
+
+// from returns the name that the file under a name was moved from by this process, "" if it
+// was not.
+func (o *objects) from(key string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if e := o.byKey[key]; e != nil {
+		return e.Value.(seenObject).from
+	}
+	return ""
+}
+
+// last returns what was seen last under a name, of whatever version.
+func (o *objects) last(key string) *child {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if e := o.byKey[key]; e != nil {
+		return e.Value.(seenObject).found
+	}
+	return nil
 }
 
 // drop forgets a file.

@@ -25,12 +25,13 @@ func (p place) child(leaf string) place { return place{p.fs, join(p.path, leaf)}
 
 // child is one entry of a folder.
 type child struct {
-	label string // its name here
-	leaf  string // its name there
-	id    string
-	dir   fs.Directory // or else
-	file  fs.Object
-	place place
+	label  string // its name here
+	leaf   string // its name there
+	id     string
+	dir    fs.Directory // or else
+	file   fs.Object
+	place  place
+	shared bool // others may be reading file, so that it must not be changed
 }
 
 func (c *child) entry(ctx context.Context, name string) backends.Entry {
@@ -44,8 +45,8 @@ func (c *child) entry(ctx context.Context, name string) backends.Entry {
 	return e
 }
 
-// byList tells whether names are found in listings of their folders, because only those show
-// twins and the case of names.
+// byList tells whether new names are found in listings of their folders, because only those
+// show twins and the case of names.
 func (s *store) byList() bool { return s.habits.twins || s.habits.folds }
 
 // tree remembers for a moment where folders lie.
@@ -164,9 +165,13 @@ func (s *store) listAt(ctx context.Context, c *conn, name string, at place) ([]c
 		}
 	}
 	for i := range children {
-		if ch := &children[i]; ch.dir != nil {
-			full := join(name, ch.label)
+		ch := &children[i]
+		full := join(name, ch.label)
+		switch {
+		case ch.dir != nil:
 			s.tree.put(c, s.key(full), knownDir{name: full, place: ch.place})
+		case s.byList():
+			s.remember(full, describe(ctx, full, ch.file), ch)
 		}
 	}
 	return children, nil
@@ -203,6 +208,9 @@ func (s *store) find(ctx context.Context, c *conn, name string) (*child, error) 
 	}
 	dir, leaf := split(name)
 	if s.byList() {
+		if found, err := s.ask(ctx, c, name); found != nil || err != nil {
+			return found, err
+		}
 		children, err := s.list(ctx, c, dir)
 		if err != nil {
 			return nil, err
@@ -241,7 +249,9 @@ func (s *store) find(ctx context.Context, c *conn, name string) (*child, error) 
 }
 
 // tellsFolders are types of remotes that say so when a file is asked for and a folder is there.
-var tellsFolders = map[string]bool{"sftp": true, "webdav": true, "smb": true, "local": true}
+var tellsFolders = map[string]bool{
+	"drive": true, "onedrive": true, "dropbox": true, "sftp": true, "webdav": true, "smb": true, "local": true,
+}
 
 // among finds a child of a folder by its name.
 func (s *store) among(children []child, leaf string) (*child, error) {

@@ -102,6 +102,9 @@ func (s *store) told(name string, below bool, changed func(name string, below bo
 	if s.remote.Type != "dropbox" && name != "" && !slices.ContainsFunc(names, func(name string) bool { return s.knows(name) }) {
 		names, below = []string{""}, true
 	}
+	if from := s.seen.from(s.key(name)); from != "" && name != "" {
+		names = append(names, from)
+	}
 	for _, name := range names {
 		s.tree.forget(s.key(name))
 		changed(name, below)
