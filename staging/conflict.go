@@ -110,7 +110,10 @@ func (c *commit) ours(e backends.Entry) (bool, error) {
 		return false, nil
 	}
 	if c.metaOnly {
-		return e.Meta != nil && sameMeta(*e.Meta, c.meta), nil
+		if e.Meta == nil { // of what it carries, the store tells the time alone
+			return sameTime(c.meta.ModTime, e.ModTime) && !otherSum(&c.entry, &e), nil
+		}
+		return sameMeta(*e.Meta, c.meta), nil
 	}
 	whole := c.view.local(0, c.view.size)
 	if want := md5Of(e); want != "" && whole {

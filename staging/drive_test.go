@@ -192,3 +192,45 @@ func TestMetaOfADrive(t *testing.T) {
 		})
 	}
 }
+
+// Metadata whose reply was lost is known to be set, also where the store tells no more than a
+// coarse time; what another has written with that time is not taken for it.
+func TestLostMetaOfADrive(t *testing.T) {
+	for _, others := range []bool{false, true} {
+		t.Run(fmt.Sprint("others=", others), func(t *testing.T) {
+			var b plain
+			var losing atomic.Bool
+			at, theirs := time.Unix(1_000_000_000, 500_000_000), random(2, 1000)
+			b = plain{sums: true, Drive: mem.NewDrive(mem.Config{After: func(ctx context.Context, op, _ string) error {
+				if op != "SETMETA" || !losing.CompareAndSwap(true, false) {
+					return nil
+				}
+				if others {
+					if _, err := b.Put(ctx, "f", bytes.NewReader(theirs), 1000, backends.Meta{ModTime: at}, backends.Cond{}); err != nil {
+						t.Error(err)
+					}
+				}
+				return backends.ErrOffline
+			}})}
+			s := newStore(t, staging.Config{Device: "dev", Backend: backendOf(b), RetryMin: time.Millisecond, RetryMax: time.Millisecond})
+			want := random(1, 1000)
+			put(t, b, "f", bytes.Clone(want))
+			f := edit(t, s, b, "f")
+			f.SetMeta(func(m *backends.Meta) { m.ModTime = at })
+			losing.Store(true)
+			_ = f.Sync(t.Context()) // the reply is lost; it is tried again
+			err := f.Sync(t.Context())
+			if others {
+				want = theirs
+			}
+			if (err != nil) != others {
+				t.Errorf("got %v", err)
+			}
+			wantObject(t, b, "f", want)
+			wantNoConflict(t, b)
+			if e, err := b.Stat(t.Context(), "f"); err != nil || e.ModTime.Unix() != at.Unix() {
+				t.Errorf("got %+v, %v", e, err)
+			}
+		})
+	}
+}

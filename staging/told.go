@@ -42,6 +42,13 @@ func (c checksum) is(e *backends.Entry) bool {
 	})
 }
 
+// otherSum tells whether the store says that a and b hold other bytes.
+func otherSum(a, b *backends.Entry) bool {
+	return slices.ContainsFunc(a.Sums, func(of backends.Sum) bool {
+		return slices.ContainsFunc(b.Sums, func(s backends.Sum) bool { return s.Algorithm == of.Algorithm && s.Hex != of.Hex })
+	})
+}
+
 // sameTime tells whether a store that was given one time may tell the other: many cut or
 // round it.
 func sameTime(given, told time.Time) bool {
