@@ -187,6 +187,10 @@ func TestRights(t *testing.T) {
 		t.Error("a refused write is no failure, or more was tried")
 	}
 	empty(t, store)
+	report = look(t, deny("PUT", "DELETE", "LIST"), Options{})
+	if report.row("tidy up") != (Row{}) || len(report.Left) > 0 {
+		t.Errorf("what was refused is left: %q", report.Left)
+	}
 	report = look(t, deny("DELETE"), Options{})
 	want(t, report, "write", "ok", "", "remove", "fail", "permission", "tidy up", "fail", "permission")
 	if len(report.Left) != 1 || !strings.HasPrefix(report.Left[0], ScratchPrefix) {

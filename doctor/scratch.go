@@ -94,8 +94,11 @@ func (r *run) makeFolders(ctx context.Context) error {
 		return nil
 	}
 	for _, dir := range append(slices.Clone(r.missing), r.scratch) {
-		r.folders = append(r.folders, dir)
-		if err := dirs.Mkdir(ctx, dir); err != nil && !errors.Is(err, iofs.ErrExist) {
+		err := dirs.Mkdir(ctx, dir)
+		if !errors.Is(err, iofs.ErrPermission) {
+			r.folders = append(r.folders, dir)
+		}
+		if err != nil && !errors.Is(err, iofs.ErrExist) {
 			return err
 		}
 	}

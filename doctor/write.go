@@ -32,6 +32,11 @@ func (r *run) write(ctx context.Context) Row {
 	}
 	began := time.Now()
 	if _, err := r.putPlain(ctx, "file", hello); err != nil {
+		if errors.Is(err, iofs.ErrPermission) { // then there is nothing to remove
+			r.mu.Lock()
+			delete(r.made, r.at("file"))
+			r.mu.Unlock()
+		}
 		return r.refused(err)
 	}
 	r.may.write = true
