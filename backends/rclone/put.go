@@ -254,6 +254,9 @@ func (s *store) uploadAside(ctx context.Context, at place, in io.Reader, size in
 		err = fmt.Errorf("%d of %d bytes arrived: %w", o.Size(), size, io.ErrUnexpectedEOF)
 	}
 	if err == nil {
+		err = ctx.Err() // not all libraries heed it: given up, it must not come into place later
+	}
+	if err == nil {
 		rest.Progress(ctx)
 		if moved, merr := at.fs.Features().Move(ctx, o, at.path); merr == nil {
 			return moved, nil
