@@ -46,12 +46,11 @@ func clean(c *clouds.Clouds, kind string) {
 }
 
 func TestClouds(t *testing.T) {
+	c := clouds.Start(t)
+	throughProxy(t, c)
 	for _, kind := range []string{"drive", "onedrive", "dropbox"} {
 		t.Run(kind, func(t *testing.T) {
-			c := clouds.Start(t)
-			if kind == "dropbox" {
-				throughProxy(t, c)
-			}
+			t.Parallel()
 			backendtest.Run(t, func(t *testing.T) backends.Backend {
 				clean(c, kind)
 				return open(t, cloudConfig(c, kind))

@@ -86,7 +86,8 @@ type login struct {
 	renewal                   // of tokens
 }
 
-// askEvery is how often new secrets are asked for after a refusal.
+// askEvery is how often new secrets are asked for after a refusal. Right after one they are asked
+// for at once: another process may just have used up the token and saved the one that it got.
 const askEvery = 2 * time.Second
 
 // connect returns the open remote, which it opens as part of the operation of ctx if need be.
@@ -109,7 +110,9 @@ func (s *store) connect(ctx context.Context) (*conn, error) {
 		s.mu.Unlock()
 		return nil, refused
 	}
-	s.login.asked = time.Now()
+	if refused != nil { // only the first time after a refusal is never too early
+		s.login.asked = time.Now()
+	}
 	s.mu.Unlock()
 	if c != nil {
 		return c, nil
