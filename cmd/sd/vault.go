@@ -78,16 +78,20 @@ func (v vault) set(change map[string]string) error {
 }
 
 // saveToken keeps a token that the service has given in place of an older one. One that is
-// kept already and lives longer stays: another process was given it later.
+// kept already and lives longer stays: another process was given it later. Not one that lives
+// longer than any: the clock was wrong when it came.
 func (v vault) saveToken(key, token string) error {
 	return v.update(func(all map[string]string) bool {
-		if expiry(all[key]).After(expiry(token)) {
+		if kept := expiry(all[key]); kept.After(expiry(token)) && time.Until(kept) < longestToken {
 			return false
 		}
 		all[key] = token
 		return true
 	})
 }
+
+// longestToken is more than access tokens live anywhere; Microsoft's may do so for 28 hours.
+const longestToken = 48 * time.Hour
 
 // expiry is when the access token of a token ends; the zero time where it does not tell.
 func expiry(token string) time.Time {

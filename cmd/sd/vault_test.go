@@ -48,6 +48,20 @@ func TestTokensOfTwoProcesses(t *testing.T) {
 	}
 }
 
+// TestTokenOfAWrongClock does not stand in the way of those that come after it.
+func TestTokenOfAWrongClock(t *testing.T) {
+	v := newVault(&pocket{}, library.Volume{Name: "drive", Fingerprint: "f00"})
+	now := time.Now()
+	for n, expiry := range []time.Time{now.AddDate(1, 0, 0), now.Add(time.Hour)} {
+		if err := v.saveToken(secretToken, token(n, expiry)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := v.get(secretToken); err != nil || got != token(n, expiry) {
+			t.Errorf("got %s, %v, want token %d", got, err, n)
+		}
+	}
+}
+
 // TestNoSecret is not that a file is missing: it is that one may not in.
 func TestNoSecret(t *testing.T) {
 	store := &pocket{}
