@@ -244,3 +244,28 @@ func TestInterop(t *testing.T) {
 		t.Errorf("CopyPart = %v after %d requests", err, len(asked))
 	}
 }
+
+// TestVersionsOfB2 trusts the service that every bucket keeps versions only where the account
+// may not ask: a server that is taken for b2 and keeps none would lose what is removed.
+func TestVersionsOfB2(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   bool
+	}{
+		"kept":        {http.StatusOK, `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`, true},
+		"none":        {http.StatusOK, `<VersioningConfiguration/>`, false},
+		"not allowed": {http.StatusForbidden, `<Error><Code>AccessDenied</Code></Error>`, true},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.body))
+		}))
+		defer s.Close()
+		b := open(t, s.URL, func(cfg *Config) { cfg.Dialect = "b2" })
+		if keeps, err := b.KeepsVersions(t.Context()); keeps != c.want || err != nil {
+			t.Errorf("%s: KeepsVersions = %v, %v, want %v", name, keeps, err, c.want)
+		}
+	}
+}

@@ -26,11 +26,12 @@ type versioning struct {
 const versioningFor = 5 * time.Minute
 
 // KeepsVersions asks for the bucket's versioning, at most once in five minutes. A server
-// that knows none, or does not tell this account, keeps none as far as anybody can say.
-// Where every bucket does, nobody is asked.
+// that knows none keeps none as far as anybody can say, and so does one that does not tell
+// this account, unless the service does for every bucket.
 func (b *Backend) KeepsVersions(ctx context.Context) (bool, error) {
-	if speaks := b.speaks(); speaks.keepsVersions || speaks.noVersions {
-		return speaks.keepsVersions, nil
+	speaks := b.speaks()
+	if speaks.noVersions {
+		return false, nil
 	}
 	v := &b.versioning
 	v.mu.Lock()
@@ -46,8 +47,10 @@ func (b *Backend) KeepsVersions(ctx context.Context) (bool, error) {
 	switch {
 	case err == nil:
 		v.keeps = out.Status == types.BucketVersioningStatusEnabled
-	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, iofs.ErrPermission):
+	case errors.Is(err, errors.ErrUnsupported):
 		v.keeps = false
+	case errors.Is(err, iofs.ErrPermission):
+		v.keeps = speaks.keepsVersions
 	default:
 		return false, pathError("versioning", "", err)
 	}
