@@ -24,11 +24,18 @@ func TestRealKeyring(t *testing.T) {
 		}
 	}
 	home := t.TempDir()
+	// A bus that starts nothing by itself: a second keyring, without our password, would come
+	// first if somebody asked before the one below is there.
+	config := filepath.Join(home, "bus.conf")
+	if err := os.WriteFile(config, []byte(`<busconfig><type>session</type><listen>unix:tmpdir=`+home+`</listen><policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	// The daemon serves in the foreground, so that it ends with the session.
 	script := `printf pw | gnome-keyring-daemon --foreground --unlock --components=secrets >"$HOME/log" 2>&1 & daemon=$!
 "$0" -test.run '^TestRealKeyring$' -test.count=1; status=$?
 kill "$daemon"; wait "$daemon"; exit "$status"`
-	cmd := exec.Command("dbus-run-session", "--", "sh", "-c", script, os.Args[0])
+	cmd := exec.Command("dbus-run-session", "--config-file", config, "--", "sh", "-c", script, os.Args[0])
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, inSession + "=1"}
 	cmd.WaitDelay = time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
