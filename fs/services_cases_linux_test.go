@@ -20,10 +20,10 @@ import (
 )
 
 // doCases does on a mount what programs do. What a service cannot do is in its row of the table,
-// with the errno that a program gets. Changes are asked for all the time.
+// with the errno that a program gets. Changes of others are asked for every second.
 func doCases(t *testing.T, s services.Service, note noting) {
 	limits := services.Patient
-	limits.Poll = 200 * time.Millisecond
+	limits.Poll = time.Second
 	x := newSite(t, s, mounttest.Options{RetryMin: 20 * time.Millisecond, RenameSettle: 100 * time.Millisecond}, limits)
 	for i, c := range serviceCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -305,11 +305,11 @@ var serviceCases = []serviceCase{
 		}
 		return nil
 	}},
-	{name: "300 files", do: func(t *testing.T, x *site, dir, name string) error {
-		x.fill(t, name, 300)
+	{name: "150 files", do: func(t *testing.T, x *site, dir, name string) error {
+		x.fill(t, name, 150)
 		must(t, x.m.Refresh(string(x.Service)+"/"+x.Identifier))
 		out, err := exec.Command("ls", "-l", dir).CombinedOutput()
-		if n := bytes.Count(out, []byte(".txt\n")); err != nil || n != 300 {
+		if n := bytes.Count(out, []byte(".txt\n")); err != nil || n != 150 {
 			t.Errorf("ls -l shows %d files, %v", n, err)
 		}
 		if got := read(t, dir+"/0123.txt"); got != "file 123" {

@@ -40,11 +40,11 @@ var servicePrograms = []struct{ name, script string }{
 }
 
 // tryPrograms runs programs on a service, and looks at what they left once more through another
-// mount. Changes are asked for all the time.
+// mount. Changes of others are asked for every second.
 func tryPrograms(t *testing.T, s services.Service, note noting) {
 	bare := t.TempDir()
 	limits := services.Patient
-	limits.Poll = 200 * time.Millisecond
+	limits.Poll = time.Second
 	x := newSite(t, s, mounttest.Options{RetryMin: 20 * time.Millisecond, RenameSettle: 100 * time.Millisecond}, limits)
 	for _, p := range servicePrograms {
 		t.Run(p.name, func(t *testing.T) {

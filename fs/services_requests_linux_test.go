@@ -31,7 +31,7 @@ func countRequests(t *testing.T, s services.Service, note noting) {
 	list := func() {
 		out, err := exec.Command("ls", "-l", x.at("d")).CombinedOutput()
 		if n := bytes.Count(out, []byte(".txt\n")); err != nil || n != files {
-			t.Errorf("ls -l shows %d files, %v", n, err)
+			t.Errorf("ls -l shows %d files, %v: %s", n, err, brief(string(out)))
 		}
 	}
 	counted("ls -l of 1,000 files", 8, list)
