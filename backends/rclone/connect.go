@@ -78,108 +78,6 @@ func (c *conn) at(id string) (fs.Fs, error) {
 	return f, err
 }
 
-// login is what is known of the secrets. It is guarded by store.mu.
-type login struct {
-	refused error             // why the service does not take them any more, nil if it does
-	secrets map[string]string // that were refused
-	asked   time.Time         // when they were last asked for
-	renewal                   // of tokens
-}
-
-// askEvery is how often new secrets are asked for after a refusal. Right after one they are asked
-// for at once: another process may just have used up the token and saved the one that it got.
-const askEvery = 2 * time.Second
-
-// connect returns the open remote, which it opens as part of the operation of ctx if need be.
-func (s *store) connect(ctx context.Context) (*conn, error) {
-	s.mu.Lock()
-	c := s.conn
-	s.mu.Unlock()
-	if c != nil {
-		return c, nil
-	}
-	select {
-	case s.connecting <- struct{}{}:
-		defer func() { <-s.connecting }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	s.mu.Lock()
-	c, refused := s.conn, s.login.refused
-	if c == nil && refused != nil && time.Since(s.login.asked) < askEvery {
-		s.mu.Unlock()
-		return nil, refused
-	}
-	if refused != nil { // only the first time after a refusal is never too early
-		s.login.asked = time.Now()
-	}
-	s.mu.Unlock()
-	if c != nil {
-		return c, nil
-	}
-	secrets := map[string]string{}
-	if s.cfg.Secrets != nil {
-		got, err := s.cfg.Secrets()
-		if err != nil {
-			return nil, &loginError{text: "there are no credentials: " + err.Error(), reason: err}
-		}
-		secrets = got
-	}
-	s.mu.Lock()
-	same := refused != nil && maps.Equal(secrets, s.login.secrets)
-	s.mu.Unlock()
-	if same {
-		return nil, refused
-	}
-	c, err := s.open(ctx, secrets)
-	if err != nil {
-		s.refuse(secrets, err)
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conn = c
-	return c, nil
-}
-
-// refuse takes note if err says that the login has ended.
-func (s *store) refuse(secrets map[string]string, err error) {
-	if !expired(err) {
-		return
-	}
-	why := s.expiredError(err) // which locks s.mu
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.login.refused = why
-	s.login.secrets = maps.Clone(secrets)
-}
-
-// ended closes c, whose login the service has ended, as err says.
-func (s *store) ended(c *conn, err error) {
-	s.mu.Lock()
-	current := s.conn == c
-	if current {
-		s.conn = nil
-	}
-	s.mu.Unlock()
-	if current {
-		s.seen.dropTree("")
-		if !s.renews(c, err) {
-			s.refuse(c.options.given, err)
-		}
-		c.close()
-	}
-}
-
-// welcomed notes that the service takes the login of c.
-func (s *store) welcomed(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == c && s.login.refused != nil {
-		s.login.refused, s.login.secrets = nil, nil
-	}
-}
-
 var sections atomic.Int64
 
 // open makes the remote. What it needs of the network is part of the operation of ctx.
@@ -288,7 +186,7 @@ var (
 		"ftp":     {"ask_password": "false"},
 	}
 	preferred = map[string]map[string]string{
-		"drive": {"pacer_min_sleep": "10ms"},
+		"drive": {"pacer_min_sleep": "10ms", "pacer_burst": "100", "skip_dangling_shortcuts": "true"},
 		"sftp":  {"disable_hashcheck": "true", "shell_type": "none"},
 	}
 )

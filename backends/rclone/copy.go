@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
+	"slices"
 	"time"
 
 	"sd/backends"
@@ -118,7 +119,9 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 		dir, leaf := split(to.path)
 		at.path = join(dir, partPrefix+random()+"-"+leaf)
 	}
+	var lost unanswered
 	made, err := work(ctx, s, "COPY", time.Minute+grace(is.Size), func(ctx context.Context, c *conn) (fs.Object, error) {
+		ctx = lost.watch(ctx)
 		if dir, _ := split(at.path); dir != "" {
 			err := at.fs.Mkdir(ctx, dir)
 			if kindOrNil(err) == iofs.ErrExist {
@@ -130,6 +133,9 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 		}
 		return at.fs.Features().Copy(ctx, from, at.path)
 	})
+	if lost.any() && (err == nil || errors.Is(err, backends.ErrOffline) || errors.Is(err, iofs.ErrExist)) {
+		made, err = s.onlyCopy(ctx, is, at, made, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +147,33 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 		return made, nil
 	}
 	return s.replace(ctx, &child{file: made}, old, to)
+}
+
+// onlyCopy finds what a copy has made whose answer was lost, where there was nothing before. If it
+// was made twice, the other one is removed. made and err are how the copy has ended.
+func (s *store) onlyCopy(ctx context.Context, is backends.Entry, at place, made fs.Object, err error) (fs.Object, error) {
+	dir, _ := split(at.path)
+	entries, lerr := meta(ctx, s, "LIST", func(ctx context.Context, c *conn) (fs.DirEntries, error) { return at.fs.List(ctx, dir) })
+	if lerr != nil {
+		return made, err
+	}
+	for _, e := range entries {
+		o, ok := e.(fs.Object)
+		if !ok || o.Remote() != at.path || made != nil && idOf(o) == idOf(made) {
+			continue
+		}
+		if now := describe(ctx, "", o); now.Size != is.Size || len(is.Sums) == 0 || !slices.Equal(now.Sums, is.Sums) {
+			continue
+		}
+		if made == nil {
+			made, err = o, nil
+			continue
+		}
+		if err := s.removeObject(ctx, o, at); err != nil {
+			return made, err
+		}
+	}
+	return made, err
 }
 
 // setTime gives a file the time that m asks for.

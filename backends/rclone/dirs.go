@@ -39,7 +39,9 @@ func (s *store) mkdir(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	var lost unanswered
 	_, err = work(ctx, s, "MKDIR", 0, func(ctx context.Context, c *conn) (any, error) {
+		ctx = lost.watch(ctx)
 		if s.remote.Type == "drive" {
 			// What rclone remembers of folders may lead to one that was removed by others.
 			dir, _ := split(at.path)
@@ -49,7 +51,7 @@ func (s *store) mkdir(ctx context.Context, name string) error {
 		}
 		return nil, at.fs.Mkdir(ctx, at.path)
 	})
-	if err != nil && errors.Is(err, backends.ErrOffline) {
+	if errors.Is(err, backends.ErrOffline) || errors.Is(err, iofs.ErrExist) && lost.any() {
 		if found, lerr := s.look(ctx, "STAT", name); lerr == nil && found.dir != nil {
 			return nil // the answer was lost
 		}
@@ -183,7 +185,7 @@ func (s *store) moveFolder(ctx context.Context, from, to place) error {
 		}
 		return nil, move(ctx, from.fs, from.path, to.path)
 	})
-	if err == nil || !errors.Is(err, backends.ErrOffline) {
+	if err == nil || !errors.Is(err, backends.ErrOffline) && !errors.Is(err, iofs.ErrNotExist) {
 		return err
 	}
 	there := func(p place) error {

@@ -9,6 +9,7 @@ import (
 	iofs "io/fs"
 	"math"
 	"net/http"
+	"time"
 
 	"sd/backends"
 	"sd/backends/internal/rest"
@@ -162,7 +163,7 @@ func (s *store) readWhole(ctx context.Context, name string, found *child, e back
 		var data []byte
 		var err error
 		for range 3 {
-			if data, err = readRange(ctx, found.file, off, n, e.Size); err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
+			if data, err = s.readRange(ctx, found.file, off, n, e.Size); err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
 				break
 			}
 		}
@@ -185,18 +186,33 @@ func (s *store) readWhole(ctx context.Context, name string, found *child, e back
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
-func readRange(ctx context.Context, o fs.Object, off, n, size int64) ([]byte, error) {
+// readRange reads a range once. A body that breaks off, or in which nothing comes for too long,
+// is io.ErrUnexpectedEOF.
+func (s *store) readRange(op context.Context, o fs.Object, off, n, size int64) ([]byte, error) {
+	ctx, cancel := context.WithCancel(op)
+	defer cancel()
 	body, err := o.Open(ctx, rangeOf(off, n, size)...)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	data := make([]byte, n)
-	if _, err := io.ReadFull(rest.Reader(ctx, body), data); err != nil {
-		if err == io.EOF {
+	silent := time.AfterFunc(s.stall(), cancel)
+	defer silent.Stop()
+	data, in := make([]byte, n), rest.Reader(op, body)
+	for have := 0; have < len(data); {
+		m, err := in.Read(data[have:])
+		if have += m; have == len(data) {
+			break
+		}
+		if err == io.EOF || err != nil && ctx.Err() != nil && op.Err() == nil {
 			err = io.ErrUnexpectedEOF
 		}
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
+		if m > 0 {
+			silent.Reset(s.stall())
+		}
 	}
 	return data, nil
 }

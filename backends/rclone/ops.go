@@ -23,7 +23,8 @@ func work[T any](ctx context.Context, s *store, op string, grace time.Duration, 
 // run runs ask as one operation, again with another login if the service has ended this one.
 func run[T any](ctx context.Context, s *store, op string, lane rest.Lane, grace time.Duration, ask func(context.Context, *conn) (T, error)) (T, error) {
 	v, c, err := once(ctx, s, op, lane, grace, ask)
-	if err != nil && c != nil && expired(err) {
+	var known *loginError
+	if err != nil && expired(err) && !errors.As(err, &known) {
 		s.ended(c, err)
 		v, c, err = once(ctx, s, op, lane, grace, ask)
 		if err != nil && c != nil && expired(err) {

@@ -286,7 +286,12 @@ func random() string {
 // lost finds what an upload has made whose answer was lost, because of cause: the file, if it
 // is certain that it is ours.
 func (s *store) lost(ctx context.Context, since time.Time, name string, old *child, body *source, modified time.Time, cause error) fs.Object {
-	if ctx.Err() != nil || !errors.Is(cause, backends.ErrOffline) && !errors.Is(cause, io.ErrUnexpectedEOF) && kindOf(cause) != nil {
+	switch kind := kindOf(cause); {
+	case ctx.Err() != nil:
+		return nil
+	case kind == nil, errors.Is(cause, io.ErrUnexpectedEOF), errors.Is(kind, backends.ErrOffline):
+	case errors.Is(kind, iofs.ErrNotExist), errors.Is(kind, iofs.ErrExist): // sent again, it is of no use any more
+	default:
 		return nil
 	}
 	found, err := patiently(ctx, s, since, func() (*child, error) { return s.look(ctx, "STAT", name) })
@@ -300,7 +305,7 @@ func (s *store) lost(ctx context.Context, since time.Time, name string, old *chi
 		}
 	}
 	precision := found.file.Fs().Precision()
-	if precision == fs.ModTimeNotSupported || !found.file.ModTime(ctx).Truncate(precision).Equal(modified.Truncate(precision)) {
+	if precision == fs.ModTimeNotSupported || found.file.ModTime(ctx).Sub(modified).Abs() > precision { // some round
 		return nil
 	}
 	have := hashesOf(ctx, found.file)

@@ -71,7 +71,7 @@ func changes(s service) (routes []string) {
 }
 
 // downloads is the route by which a service gives the bytes of a file.
-var downloads = map[string]string{"drive": "files.get", "onedrive": "download", "dropbox": "files/download"}
+var downloads = map[string]string{"drive": "files.media", "onedrive": "download", "dropbox": "files/download"}
 
 func routeOf(c *clouds.Clouds, kind string, r *http.Request) string {
 	switch kind {
