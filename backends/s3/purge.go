@@ -106,11 +106,11 @@ func (b *Backend) addVersions(ctx context.Context, found map[string]*versionsOf,
 		}
 		for _, v := range out.Versions {
 			h := of(v.Key, out.EncodingType)
-			h.versions = append(h.versions, aws.ToString(v.VersionId))
+			h.versions = append(h.versions, versionID(v.VersionId))
 		}
 		for _, m := range out.DeleteMarkers {
 			h := of(m.Key, out.EncodingType)
-			h.markers = append(h.markers, aws.ToString(m.VersionId))
+			h.markers = append(h.markers, versionID(m.VersionId))
 			h.removed = h.removed || aws.ToBool(m.IsLatest)
 		}
 		if over || !aws.ToBool(out.IsTruncated) {
@@ -122,6 +122,14 @@ func (b *Backend) addVersions(ctx context.Context, found map[string]*versionsOf,
 		}
 		in.KeyMarker, in.VersionIdMarker = &next, &id
 	}
+}
+
+// versionID is the id of a version; one that was made without an id is called "null".
+func versionID(id *string) string {
+	if s := aws.ToString(id); s != "" {
+		return s
+	}
+	return "null"
 }
 
 // plainKey undoes the coding of a key.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -73,11 +74,25 @@ func TestDoctorInterrupted(t *testing.T) {
 		}
 		return netproxy.Fault{}
 	})
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errOut, 5*time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	ended := make(chan struct{})
 	go func() {
-		<-stopped
-		_ = cmd.Process.Signal(syscall.SIGINT)
+		_ = cmd.Wait() // the exit status tells
+		close(ended)
 	}()
-	r := finish(t, cmd, "", nil)
+	select {
+	case <-stopped:
+		_ = cmd.Process.Signal(syscall.SIGINT)
+	case <-ended:
+	}
+	<-ended
+	r := result{args: cmd.Args[1:], out: out.String(), err: errOut.String(), code: cmd.ProcessState.ExitCode()}
 	r.want(t, 1, "", "interrupted")
 	var got look
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil || got.OK || len(got.Left) > 0 {
