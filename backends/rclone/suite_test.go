@@ -15,7 +15,7 @@ func TestServers(t *testing.T) {
 			t.Parallel()
 			srv := testserver.Rclone(t, kind)
 			backendtest.Run(t, func(t *testing.T) backends.Backend { return served(t, srv, nil) }, backendtest.Options{
-				PageSize: 5, CanHold: holds[kind], Groups: groups[kind],
+				PageSize: 5, CanHold: holds[kind], Groups: groups[kind], FewNames: kind != "sftp",
 			})
 		})
 	}
