@@ -16,8 +16,8 @@ chmod 711 "$TMPDIR"
 
 go vet ./...
 status=0
-# The longest come first and three run at a time, for many of them wait more than they work.
-go test -race -timeout 20m -p 3 ./fs ./cmd/sd ./backends/rclone ./... || status=$?
+# The longest come first.
+go test -race -timeout 20m ./fs ./cmd/sd ./backends/rclone ./... || status=$?
 
 mounts=$(awk -v dir="$TMPDIR/" 'index($5, dir) == 1 {print $5}' /proc/self/mountinfo)
 if [ -n "$mounts" ]; then
