@@ -44,6 +44,14 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 		return backends.Entry{}, err
 	}
 	defer unlock()
+	body := &source{r: r, start: start, size: size}
+	if s.remote.Type == "drive" && size < driveCutoff {
+		// Google's library ends a request well whose source has failed, so that half a file
+		// would be made.
+		if err := body.readWhole(); err != nil {
+			return backends.Entry{}, err
+		}
+	}
 	old, err := s.target(ctx, name, cond)
 	if err != nil {
 		return backends.Entry{}, err
@@ -58,7 +66,6 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 	if err != nil {
 		return backends.Entry{}, err
 	}
-	body := &source{r: r, start: start, size: size}
 	since := time.Now()
 	o, err := s.upload(ctx, name, old, body, modified)
 	s.seen.drop(s.key(name))
@@ -147,6 +154,19 @@ func (b *source) rewind() error {
 	return nil
 }
 
+// readWhole keeps in memory what is to be sent.
+func (b *source) readWhole() error {
+	if err := b.rewind(); err != nil {
+		return err
+	}
+	data, err := io.ReadAll(b)
+	if err != nil {
+		return &sourceError{err}
+	}
+	b.r, b.start = bytes.NewReader(data), 0
+	return nil
+}
+
 func (b *source) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
@@ -178,17 +198,7 @@ func (s *store) upload(ctx context.Context, name string, old *child, body *sourc
 		if err != nil {
 			return nil, err
 		}
-		in := rest.Source(ctx, body)
-		if s.remote.Type == "drive" && body.size < driveCutoff {
-			// Google's library ends a request well whose source has failed, so that half a file
-			// would be made.
-			data, err := io.ReadAll(in)
-			if err != nil {
-				return nil, &sourceError{err}
-			}
-			in = bytes.NewReader(data)
-		}
-		o, err := s.send(ctx, at, old, in, body.size, modified)
+		o, err := s.send(ctx, at, old, rest.Source(ctx, body), body.size, modified)
 		if err != nil && body.err != nil {
 			err = &sourceError{body.err}
 		}

@@ -117,12 +117,7 @@ func (s *store) probe(ctx context.Context) {
 		return
 	}
 	_, _ = rest.Run(ctx, verdict, func(ctx context.Context) (any, error) {
-		done, err := s.turn(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer done()
-		_, err = c.fs.NewObject(c.with(ctx), "sd-probe")
+		_, err := c.fs.NewObject(c.with(ctx), "sd-probe")
 		return nil, err
 	})
 }
