@@ -76,7 +76,7 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 		t.Cleanup(func() { p.Close() })
 		b := &bucket{p, name, s}
 		v := b.volume()
-		v.Patience, v.Stall = 600*time.Millisecond, 300*time.Millisecond
+		v.Patience, v.Stall = 2*time.Second, time.Second
 		o.Volumes = append(o.Volumes, v)
 		all = append(all, b)
 	}

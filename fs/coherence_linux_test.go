@@ -1,6 +1,8 @@
 package fs_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -167,5 +169,27 @@ func TestUnlinkedFilesStayUsable(t *testing.T) {
 	}
 	if err := unix.Mkdirat(int(d.Fd()), "x", 0o755); err != unix.ENOENT {
 		t.Errorf("mkdir in a removed directory: %v, want ENOENT", err)
+	}
+}
+
+// Names that the kernel was told are not there are seen once they are, however many there were.
+func TestAbsentNamesMadeBehind(t *testing.T) {
+	m := mounttest.Start(t, mounttest.Options{})
+	behind, shown := localDir(t, m)
+	name := func(i int) string { return fmt.Sprintf("absent-%d", i) }
+	const many = 400
+	for i := range many {
+		if _, err := os.Lstat(filepath.Join(shown, name(i))); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("before it is made: %v", err)
+		}
+	}
+	for i := 0; i < many; i += 57 {
+		must(t, os.WriteFile(filepath.Join(behind, name(i)), []byte("x"), 0o644))
+	}
+	for i := 0; i < many; i += 57 {
+		mounttest.Eventually(t, 5*time.Second, name(i)+" is seen", func() bool {
+			_, err := os.Lstat(filepath.Join(shown, name(i)))
+			return err == nil
+		})
 	}
 }

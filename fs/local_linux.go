@@ -64,6 +64,7 @@ func (n *localNode) child(ctx context.Context, dirfd int, name string, st *unix.
 	if errno != 0 {
 		return nil, errno
 	}
+	n.forgetAbsent(name)
 	c := &localNode{tree: n.tree, dev: dev, ino: st.Ino}
 	c.dir.fd = -1
 	id := fusefs.StableAttr{
@@ -184,7 +185,7 @@ func (n *localNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	}
 	if errno != 0 {
 		if errno == syscall.ENOENT {
-			out.SetEntryTimeout(n.timeout())
+			out.SetEntryTimeout(n.sayAbsent(name))
 		}
 		return nil, errno
 	}

@@ -168,8 +168,8 @@ func (s *store) setFolderMeta(name string, m backends.Meta) {
 	s.tree.names.Put(s.dirKey(dir), e)
 }
 
-// touch notes that the entries of a folder have changed: a time that somebody had set
-// holds no longer.
+// touch notes that the entries of a folder have changed: a time that somebody had set moves on
+// to now, by whole seconds, which is what is shown of it.
 func (s *store) touch(name string) {
 	if name == "" {
 		return
@@ -179,8 +179,9 @@ func (s *store) touch(name string) {
 	if state == cache.Present && (e.Meta == nil || e.Meta.ModTime.IsZero()) {
 		return
 	}
-	if f, ok := s.factOf(context.Background(), dir, seg, ""); ok && !f.Meta.ModTime.IsZero() {
-		f.Meta.ModTime = time.Time{}
+	now := time.Now()
+	if f, ok := s.factOf(context.Background(), dir, seg, ""); ok && !f.Meta.ModTime.IsZero() && f.Meta.ModTime.Unix() != now.Unix() {
+		f.Meta.ModTime = now
 		s.setFolderMeta(name, f.Meta)
 	}
 }

@@ -74,6 +74,9 @@ func (w *watcher) take() (soon, late map[change]changeKind) {
 		for name := range n.Children() {
 			soon[change{n, name}] = changedEntry | changedFile
 		}
+		for _, name := range n.absentNames() {
+			soon[change{n, name}] |= changedEntry
+		}
 		soon[change{n, "."}] = changedEntry
 	}
 	return soon, late
@@ -129,13 +132,14 @@ func (n *localNode) forgetNames(names map[string]changeKind) {
 		if name == "." {
 			continue
 		}
-		child := n.GetChild(name)
-		if child != nil {
+		drop := n.forgetAbsent(name)
+		if child := n.GetChild(name); child != nil {
 			child.NotifyContent(0, 0)
+			// A name that leads where it led is not dropped: somebody may just have made it
+			// his working directory.
+			drop = kind&changedEntry != 0 && !n.leadsTo(name, child)
 		}
-		// A name that leads where it led is not dropped: somebody may just have made it
-		// his working directory.
-		if kind&changedEntry != 0 && (child == nil || !n.leadsTo(name, child)) {
+		if drop {
 			n.NotifyEntry(name)
 		}
 	}
