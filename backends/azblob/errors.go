@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 	"sd/backends/internal/source"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -119,7 +120,7 @@ func (b *Backend) explain(err error) error {
 		return err
 	}
 	var (
-		own     *protocolError
+		own     *rest.ProtocolError
 		body    *source.Error
 		missing *credentialError
 	)
@@ -143,7 +144,7 @@ func (b *Backend) explain(err error) error {
 	case errors.Is(err, iofs.ErrInvalid), errors.Is(err, backends.ErrNameTooLong), errors.Is(err, iofs.ErrNotExist), errors.Is(err, backends.ErrIsDir):
 		return err
 	case status == 0:
-		return &protocolError{"the answer is none that Azure gives: " + b.clean(err.Error())}
+		return &rest.ProtocolError{Text: "the answer is none that Azure gives: " + b.clean(err.Error())}
 	}
 	means, ok := codes[code]
 	if !ok {
@@ -219,11 +220,6 @@ func clockWrong(err error) bool {
 	at, bad := http.ParseTime(answer.RawResponse.Header.Get("Date"))
 	return bad == nil && time.Since(at).Abs() > 10*time.Minute
 }
-
-// protocolError is an answer that breaks the protocol; nothing of it was used.
-type protocolError struct{ text string }
-
-func (e *protocolError) Error() string { return "the server broke the protocol: " + e.text }
 
 // statusOf returns the HTTP status of an answer, or 0 if there was none.
 func statusOf(err error) int {

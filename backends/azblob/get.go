@@ -2,16 +2,14 @@ package azblob
 
 import (
 	"context"
-	"fmt"
 	"io"
 	iofs "io/fs"
 	"math"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"sd/backends"
 	"sd/backends/internal/rest"
+	"sd/backends/internal/span"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 )
@@ -45,106 +43,76 @@ func (b *Backend) get(ctx context.Context, name, version string, off, n int64) (
 	if err != nil {
 		return nil, backends.Entry{}, err
 	}
-	r := &reader{b: b, ctx: ctx, call: call, name: name, version: version, pos: off, left: n}
-	err = r.open()
-	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
+	d := &download{b: b, call: call, name: name, version: version}
+	r, err := span.Open(call, d, off, n)
+	switch {
+	case err == nil:
+		return r, d.entry, nil
+	case d.Beyond(err):
 		_ = call.End(nil)
 		return b.pastEnd(ctx, name, version, off)
 	}
-	if err != nil {
-		return nil, backends.Entry{}, b.end(call, err)
-	}
-	if r.left == 0 {
-		_ = r.Close()
-	}
-	return r, r.entry, nil
+	return nil, backends.Entry{}, b.end(call, err)
 }
 
 // pastEnd answers a Get that the server refused because its range is beyond the end.
 func (b *Backend) pastEnd(ctx context.Context, name, version string, off int64) (io.ReadCloser, backends.Entry, error) {
 	e, err := b.head(ctx, name, version)
 	if err == nil && off < e.Size {
-		err = &protocolError{"a range inside the blob was refused"}
+		err = &rest.ProtocolError{Text: "a range inside the blob was refused"}
 	}
 	return http.NoBody, e, err
 }
 
-// reader is the body of a Get. The operation lasts until Close.
-type reader struct {
+// download is the source of a Get.
+type download struct {
 	b       *Backend
-	ctx     context.Context
 	call    *rest.Call
 	name    string
 	version string // asked for; after the first reply, the one it named
 	entry   backends.Entry
-	body    io.ReadCloser
-	pos     int64 // of the next byte to deliver
-	left    int64 // bytes to deliver; < 0 as long as the size is unknown
-	resumed int   // times, since resumedAt
-	at      int64
-	err     error
 }
 
-const (
-	maxResumes   = 4       // of one stretch of
-	resumeRegain = 8 << 20 // bytes
-)
-
-// open asks for the bytes from pos on and checks that the reply is about them.
-func (r *reader) open() error {
+// Ask asks for a range.
+func (d *download) Ask(pos, left int64) (io.ReadCloser, int64, error) {
 	o := &blob.DownloadStreamOptions{
-		Range:            blob.HTTPRange{Offset: r.pos, Count: max(r.left, 0)},
-		AccessConditions: condition(backends.Cond{Version: r.version}),
+		Range:            blob.HTTPRange{Offset: pos, Count: max(left, 0)},
+		AccessConditions: condition(backends.Cond{Version: d.version}),
 	}
 	var out blob.DownloadStreamResponse
-	err := r.b.try(r.call, func(ctx context.Context, c *conn) (err error) {
-		out, err = c.api.NewBlobClient(r.name).DownloadStream(ctx, o)
+	err := d.b.try(d.call, func(ctx context.Context, c *conn) (err error) {
+		out, err = c.api.NewBlobClient(d.name).DownloadStream(ctx, o)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	if err := r.accept(&out); err != nil {
+	length := int64(-1)
+	if out.ContentLength != nil {
+		length = *out.ContentLength
+	}
+	if err := d.accept(&out, pos, left, length); err != nil {
 		_ = out.Body.Close()
-		return err
+		return nil, 0, err
 	}
-	r.body = out.Body
-	return nil
+	return out.Body, length, nil
 }
 
 // accept takes a reply if it holds exactly the bytes asked for.
-func (r *reader) accept(out *blob.DownloadStreamResponse) error {
-	size, length := deref(out.ContentLength), deref(out.ContentLength)
-	if out.ContentLength == nil || length < 0 {
-		return &protocolError{"a reply without its length"}
-	}
-	if out.ContentRange != nil {
-		first, last, total, ok := parseRange(*out.ContentRange)
-		// Past the end some servers say so by an empty range, rather than to refuse it.
-		empty := length == 0 && last == first-1 && total <= first
-		if !ok || first != r.pos || last-first+1 != length || last >= total && !empty {
-			return &protocolError{fmt.Sprintf("asked for bytes from %d, got %q", r.pos, clip(*out.ContentRange))}
-		}
-		size = total
-	} else if r.pos > 0 || r.left >= 0 && length > r.left {
-		return &protocolError{"the range was ignored"}
-	}
-	want := max(size-r.pos, 0)
-	if r.left >= 0 {
-		want = min(want, r.left)
-	}
-	if length != want {
-		return &protocolError{fmt.Sprintf("asked for %d bytes, got %d", want, length)}
+func (d *download) accept(out *blob.DownloadStreamResponse, pos, left, length int64) error {
+	size, err := span.Check(pos, left, deref(out.ContentRange), length)
+	if err != nil {
+		return err
 	}
 	metadata := fold(out.Metadata)
-	if marks(r.name, size, metadata) {
+	if marks(d.name, size, metadata) {
 		return backends.ErrIsDir
 	}
-	e := fileEntry(r.name, size, out.ETag, out.LastModified)
+	e := fileEntry(d.name, size, out.ETag, out.LastModified)
 	switch {
 	case e.Version == "":
-		return &protocolError{"a reply without its version"}
-	case r.version != "" && e.Version != r.version:
+		return &rest.ProtocolError{Text: "a reply without its version"}
+	case d.version != "" && e.Version != d.version:
 		return backends.ErrChanged
 	}
 	digest := out.BlobContentMD5
@@ -152,91 +120,12 @@ func (r *reader) accept(out *blob.DownloadStreamResponse) error {
 		digest = out.ContentMD5
 	}
 	e.Sums = sums(out.BlobType, digest)
-	r.entry, r.version, r.left = described(e, metadata, out.ContentType), e.Version, length
+	d.entry, d.version = described(e, metadata, out.ContentType), e.Version
 	return nil
 }
 
-func (r *reader) Read(p []byte) (int, error) {
-	if r.err != nil {
-		return 0, r.err
-	}
-	if r.left == 0 {
-		return 0, io.EOF
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for {
-		n, err := r.body.Read(p[:min(int64(len(p)), r.left)])
-		r.pos += int64(n)
-		r.left -= int64(n)
-		if r.left == 0 {
-			_ = r.Close()
-			return n, nil
-		}
-		if err == nil {
-			return n, nil
-		}
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		if r.err = r.resume(err); r.err != nil || n > 0 {
-			return n, r.err
-		}
-	}
+func (d *download) Beyond(err error) bool {
+	return statusOf(err) == http.StatusRequestedRangeNotSatisfiable
 }
 
-// resume replaces a body that broke off because of cause.
-func (r *reader) resume(cause error) error {
-	_ = r.body.Close()
-	if r.pos-r.at >= resumeRegain {
-		r.resumed, r.at = 0, r.pos
-	}
-	if r.resumed++; r.resumed > maxResumes || r.call.Context().Err() != nil {
-		return r.fail(cause)
-	}
-	if r.resumed > 1 && !rest.Pause(r.call.Context(), rest.Backoff(r.resumed)) {
-		return r.fail(cause)
-	}
-	err := r.open()
-	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
-		err = backends.ErrChanged
-	}
-	switch {
-	case err == nil:
-		return nil
-	case r.call.Context().Err() != nil:
-		return r.fail(cause)
-	}
-	return r.fail(err)
-}
-
-func (r *reader) fail(err error) error {
-	call := r.call
-	r.call = nil
-	return pathError("get", r.name, r.b.end(call, err))
-}
-
-func (r *reader) Close() error {
-	if r.call == nil {
-		return nil
-	}
-	err := r.body.Close()
-	_ = r.call.End(nil)
-	r.call = nil
-	return err
-}
-
-// parseRange reads "bytes first-last/total".
-func parseRange(s string) (first, last, total int64, ok bool) {
-	rest, ok := strings.CutPrefix(s, "bytes ")
-	span, size, ok1 := strings.Cut(rest, "/")
-	from, to, ok2 := strings.Cut(span, "-")
-	first, err1 := strconv.ParseInt(from, 10, 64)
-	last, err2 := strconv.ParseInt(to, 10, 64)
-	total, err3 := strconv.ParseInt(size, 10, 64)
-	ok = ok && ok1 && ok2 && err1 == nil && err2 == nil && err3 == nil && 0 <= first && first <= last+1
-	return first, last, total, ok
-}
-
-func clip(s string) string { return s[:min(len(s), 60)] }
+func (d *download) End(err error) error { return pathError("get", d.name, d.b.end(d.call, err)) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -21,7 +22,7 @@ type request struct {
 	most           int32
 }
 
-var noListing = &protocolError{"a listing without blobs"}
+var noListing = &rest.ProtocolError{Text: "a listing without blobs"}
 
 // page is what one answer lists.
 type page struct {
@@ -155,7 +156,7 @@ func (b *Backend) pages(ctx context.Context, r request, use func(page) error) er
 		waiting = nil
 		if got.next != "" {
 			if got.next == marker {
-				return &protocolError{"a listing that does not end"}
+				return &rest.ProtocolError{Text: "a listing that does not end"}
 			}
 			marker, waiting = got.next, ask(got.next)
 		}
@@ -206,7 +207,7 @@ func (b *Backend) list(ctx context.Context, r request) (p page, next string, err
 	if err != nil {
 		return page{}, "", err
 	}
-	strange := &protocolError{"it lists names that were not asked for"}
+	strange := &rest.ProtocolError{Text: "it lists names that were not asked for"}
 	for _, item := range p.items {
 		if item == nil || item.Name == nil || item.Properties == nil || !strings.HasPrefix(*item.Name, r.prefix) {
 			return page{}, "", strange

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 )
@@ -82,7 +83,7 @@ func (b *Backend) walkFlat(ctx context.Context, below, after string, yield func(
 				}
 				return errOrder
 			case name < last:
-				return &protocolError{"it lists names in no order"}
+				return &rest.ProtocolError{Text: "it lists names in no order"}
 			}
 			last = name
 			entries = early.until(entries, name, after)

@@ -47,7 +47,7 @@ func (u *upload) commit(ctx context.Context, parts []backends.Part, c backends.C
 		return u.committed(ctx, size, err)
 	}
 	if e.Size != size {
-		return backends.Entry{}, &protocolError{fmt.Sprintf("parts of %d bytes made a file of %d", size, e.Size)}
+		return backends.Entry{}, &rest.ProtocolError{Text: fmt.Sprintf("parts of %d bytes made a file of %d", size, e.Size)}
 	}
 	u.end(ctx)
 	return e, nil
@@ -132,7 +132,7 @@ func (b *Backend) compose(ctx context.Context, o *sdk.Object, pieces []piece, si
 	case err != nil:
 		return backends.Entry{}, conditional(err, c)
 	case made.Name != o.Name || made.Generation <= 0:
-		return backends.Entry{}, &protocolError{"it says that it composed something else"}
+		return backends.Entry{}, &rest.ProtocolError{Text: "it says that it composed something else"}
 	}
 	return entry(o.Name, made), nil
 }

@@ -151,11 +151,11 @@ func (b *Backend) rewrite(ctx context.Context, dst string, from original, size i
 		case err != nil:
 			return b.copyFailed(ctx, dst, from, carries, c, err, attempts)
 		case out.Done && (out.Resource == nil || out.Resource.Generation <= 0):
-			return backends.Entry{}, &protocolError{"a copy without a description"}
+			return backends.Entry{}, &rest.ProtocolError{Text: "a copy without a description"}
 		case out.Done:
 			return entry(dst, out.Resource), nil
 		case out.RewriteToken == "" || out.RewriteToken == token && out.TotalBytesRewritten == 0:
-			return backends.Entry{}, &protocolError{"a copy that does not end"}
+			return backends.Entry{}, &rest.ProtocolError{Text: "a copy that does not end"}
 		}
 		token, attempts = out.RewriteToken, 0
 	}
@@ -244,7 +244,7 @@ func (b *Backend) patch(ctx context.Context, key string, o backends.CopyOptions)
 	}))
 	switch {
 	case err == nil && (made.Name != key || made.Generation <= 0):
-		return backends.Entry{}, &protocolError{"it describes another object"}
+		return backends.Entry{}, &rest.ProtocolError{Text: "it describes another object"}
 	case err == nil:
 		return entry(key, made), nil
 	case !errors.Is(err, backends.ErrChanged):

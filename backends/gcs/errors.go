@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 	"sd/backends/internal/source"
 
 	"google.golang.org/api/googleapi"
@@ -101,7 +102,7 @@ func (b *Backend) explain(err error) error {
 		return err
 	}
 	var (
-		own     *protocolError
+		own     *rest.ProtocolError
 		read    *source.Error
 		missing *credentialError
 		answer  *googleapi.Error
@@ -174,12 +175,6 @@ func (b *Backend) clean(text string) string {
 	}
 	return text
 }
-
-// protocolError is an answer that breaks the protocol; nothing of it was used.
-type protocolError struct{ text string }
-
-func (e *protocolError) Error() string        { return "the server broke the protocol: " + e.text }
-func (e *protocolError) RetryableError() bool { return false }
 
 // reasonIs tells whether an error that was explained came with that word of the service.
 func reasonIs(err error, reason string) bool {

@@ -13,6 +13,7 @@ import (
 	"sd/backends"
 	"sd/backends/internal/carry"
 	"sd/backends/internal/rest"
+	"sd/backends/internal/span"
 
 	sdk "google.golang.org/api/storage/v1"
 )
@@ -47,206 +48,108 @@ func (b *Backend) get(ctx context.Context, name, version string, off, n int64) (
 	if err != nil {
 		return nil, backends.Entry{}, err
 	}
-	r := &reader{b: b, ctx: ctx, call: call, name: name, version: version, pos: off, left: n}
-	err = r.open()
-	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
+	d := &download{b: b, call: call, name: name, version: version}
+	r, err := span.Open(call, d, off, n)
+	switch {
+	case err == nil:
+		return r, d.entry, nil
+	case d.Beyond(err):
 		_ = call.End(nil)
 		return b.pastEnd(ctx, name, version, off)
 	}
-	if err != nil {
-		return nil, backends.Entry{}, b.end(call, err)
-	}
-	if r.left == 0 {
-		_ = r.Close()
-	}
-	return r, r.entry, nil
+	return nil, backends.Entry{}, b.end(call, err)
 }
 
 // pastEnd answers a Get that the server refused because its range is beyond the end.
 func (b *Backend) pastEnd(ctx context.Context, name, version string, off int64) (io.ReadCloser, backends.Entry, error) {
 	e, err := b.head(ctx, name, version)
 	if err == nil && off < e.Size {
-		err = &protocolError{"a range inside the object was refused"}
+		err = &rest.ProtocolError{Text: "a range inside the object was refused"}
 	}
 	return http.NoBody, e, err
 }
 
-// reader is the body of a Get. The operation lasts until Close.
-type reader struct {
+// download is the source of a Get.
+type download struct {
 	b       *Backend
-	ctx     context.Context
 	call    *rest.Call
 	name    string
 	version string // asked for; after the first reply, the one it named
 	entry   backends.Entry
-	body    io.ReadCloser
-	pos     int64 // of the next byte to deliver
-	left    int64 // bytes to deliver; < 0 as long as the size is unknown
-	resumed int   // times, since resumedAt
-	at      int64
-	err     error
 }
 
-const (
-	maxResumes   = 4       // of one stretch of
-	resumeRegain = 8 << 20 // bytes
-)
-
-// open asks for the bytes from pos on and checks that the reply is about them. Where a
+// Ask asks for a range, even where it is the whole: the reply tells the size twice then. Where a
 // generation is known, the request is for that one alone.
-func (r *reader) open() error {
-	// A range is asked for even where it is the whole: its reply tells the size twice.
-	span := fmt.Sprintf("bytes=%d-", r.pos)
-	if r.left > 0 {
-		span += strconv.FormatInt(r.pos+r.left-1, 10)
+func (d *download) Ask(pos, left int64) (io.ReadCloser, int64, error) {
+	bytes := fmt.Sprintf("bytes=%d-", pos)
+	if left > 0 {
+		bytes += strconv.FormatInt(pos+left-1, 10)
 	}
 	var reply *http.Response
-	err := r.b.try(r.call, func(ctx context.Context, api *sdk.Service) (err error) {
-		get := api.Objects.Get(r.b.cfg.Bucket, r.name).Context(ctx)
-		if r.version != "" {
-			generation, _ := parseVersion(r.version)
+	err := d.b.try(d.call, func(ctx context.Context, api *sdk.Service) (err error) {
+		get := api.Objects.Get(d.b.cfg.Bucket, d.name).Context(ctx)
+		if d.version != "" {
+			generation, _ := parseVersion(d.version)
 			get.IfGenerationMatch(generation)
 		}
-		get.Header().Set("Range", span)
+		get.Header().Set("Range", bytes)
 		reply, err = get.Download()
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	if err := r.accept(reply); err != nil {
+	if err := d.accept(reply, pos, left); err != nil {
 		_ = reply.Body.Close()
-		return err
+		return nil, 0, err
 	}
-	r.body = reply.Body
-	return nil
+	return reply.Body, reply.ContentLength, nil
 }
 
 // accept takes a reply if it holds exactly the bytes asked for.
-func (r *reader) accept(reply *http.Response) error {
-	size, length := reply.ContentLength, reply.ContentLength
-	if length < 0 {
-		return &protocolError{"a reply without its length"}
-	}
-	if length == 0 && marks(r.name) {
+func (d *download) accept(reply *http.Response, pos, left int64) error {
+	if reply.ContentLength == 0 && marks(d.name) {
 		return iofs.ErrNotExist // the marker of a directory
 	}
 	h := reply.Header
-	if text := h.Get("Content-Range"); text != "" {
-		first, last, total, ok := rest.ContentRange(text)
-		if !ok || first != r.pos || last-first+1 != length || last >= total {
-			return &protocolError{fmt.Sprintf("asked for bytes from %d, got %q", r.pos, text[:min(len(text), 60)])}
-		}
-		size = total
-	} else if r.pos > 0 || r.left >= 0 && length > r.left {
-		return &protocolError{"the range was ignored"}
-	}
-	want := size - r.pos
-	if r.left >= 0 {
-		want = min(want, r.left)
-	}
-	stored, sent := h.Get("X-Goog-Stored-Content-Encoding"), h.Get("Content-Encoding")
-	switch {
-	case length != want:
-		return &protocolError{fmt.Sprintf("asked for %d bytes, got %d", want, length)}
-	case sent == "gzip" && stored != "" && stored != "gzip", sent != "gzip" && stored == "gzip":
-		return &protocolError{"the bytes are not as they are stored"}
-	}
-	e, err := r.describe(h, size)
+	size, err := span.Check(pos, left, h.Get("Content-Range"), reply.ContentLength)
 	if err != nil {
 		return err
 	}
-	if r.version != "" && !sameBytes(e.Version, r.version) {
+	stored, sent := h.Get("X-Goog-Stored-Content-Encoding"), h.Get("Content-Encoding")
+	if sent == "gzip" && stored != "" && stored != "gzip" || sent != "gzip" && stored == "gzip" {
+		return &rest.ProtocolError{Text: "the bytes are not as they are stored"}
+	}
+	e, err := d.describe(h, size)
+	if err != nil {
+		return err
+	}
+	if d.version != "" && !sameBytes(e.Version, d.version) {
 		return backends.ErrChanged
 	}
-	e = asked(e, r.version)
-	r.entry, r.version, r.left = e, e.Version, length
+	e = asked(e, d.version)
+	d.entry, d.version = e, e.Version
 	return nil
 }
 
 // describe reads an entry out of the header of a read.
-func (r *reader) describe(h http.Header, size int64) (backends.Entry, error) {
+func (d *download) describe(h http.Header, size int64) (backends.Entry, error) {
 	v := h.Get("X-Goog-Generation") + "." + h.Get("X-Goog-Metageneration")
 	if generation, _ := parseVersion(v); generation < 0 {
-		return backends.Entry{}, &protocolError{"a reply without its generation"}
+		return backends.Entry{}, &rest.ProtocolError{Text: "a reply without its generation"}
 	}
 	at, err := http.ParseTime(h.Get("Last-Modified"))
 	if err != nil {
 		at = time.Time{}
 	}
 	return carry.Described(backends.Entry{
-		Name: r.name, Kind: backends.File, Size: size, ModTime: at, Version: v,
+		Name: d.name, Kind: backends.File, Size: size, ModTime: at, Version: v,
 		Sums: headerSums(h), Class: class(h.Get("X-Goog-Storage-Class")),
 	}, carried(h)), nil
 }
 
-func (r *reader) Read(p []byte) (int, error) {
-	if r.err != nil {
-		return 0, r.err
-	}
-	if r.left == 0 {
-		return 0, io.EOF
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for {
-		n, err := r.body.Read(p[:min(int64(len(p)), r.left)])
-		r.pos += int64(n)
-		r.left -= int64(n)
-		if r.left == 0 {
-			_ = r.Close()
-			return n, nil
-		}
-		if err == nil {
-			return n, nil
-		}
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		if r.err = r.resume(err); r.err != nil || n > 0 {
-			return n, r.err
-		}
-	}
+func (d *download) Beyond(err error) bool {
+	return statusOf(err) == http.StatusRequestedRangeNotSatisfiable
 }
 
-// resume replaces a body that broke off because of cause.
-func (r *reader) resume(cause error) error {
-	_ = r.body.Close()
-	if r.pos-r.at >= resumeRegain {
-		r.resumed, r.at = 0, r.pos
-	}
-	if r.resumed++; r.resumed > maxResumes || r.call.Context().Err() != nil {
-		return r.fail(cause)
-	}
-	if r.resumed > 1 && !rest.Pause(r.call.Context(), rest.Backoff(r.resumed)) {
-		return r.fail(cause)
-	}
-	err := r.open()
-	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
-		err = backends.ErrChanged
-	}
-	switch {
-	case err == nil:
-		return nil
-	case r.call.Context().Err() != nil:
-		return r.fail(cause)
-	}
-	return r.fail(err)
-}
-
-func (r *reader) fail(err error) error {
-	call := r.call
-	r.call = nil
-	return pathError("get", r.name, r.b.end(call, err))
-}
-
-func (r *reader) Close() error {
-	if r.call == nil {
-		return nil
-	}
-	err := r.body.Close()
-	_ = r.call.End(nil)
-	r.call = nil
-	return err
-}
+func (d *download) End(err error) error { return pathError("get", d.name, d.b.end(d.call, err)) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 
 	"google.golang.org/api/googleapi"
 	sdk "google.golang.org/api/storage/v1"
@@ -146,7 +147,7 @@ func (b *Backend) pages(ctx context.Context, in listing, use func(objects []*sdk
 		next = nil
 		if t := r.page.NextPageToken; t != "" {
 			if t == token {
-				return &protocolError{"a listing that does not end"}
+				return &rest.ProtocolError{Text: "a listing that does not end"}
 			}
 			token, next = t, ask(t)
 		}
@@ -174,7 +175,7 @@ func (b *Backend) first(ctx context.Context, prefix string, most int64) (objects
 		case int64(len(objects)) >= most, page.NextPageToken == "":
 			return objects, nil
 		case page.NextPageToken == in.token:
-			return nil, &protocolError{"a listing that does not end"}
+			return nil, &rest.ProtocolError{Text: "a listing that does not end"}
 		}
 		in.token = page.NextPageToken
 	}
@@ -207,7 +208,7 @@ func (b *Backend) list(ctx context.Context, in listing) (page *sdk.Objects, err 
 	if err != nil {
 		return nil, err
 	}
-	strange := &protocolError{"it lists keys that were not asked for"}
+	strange := &rest.ProtocolError{Text: "it lists keys that were not asked for"}
 	items := page.Items[:0]
 	for _, o := range page.Items {
 		if !strings.HasPrefix(o.Name, in.prefix) {

@@ -91,7 +91,7 @@ func (b *Backend) store(ctx context.Context, o *sdk.Object, r io.ReadSeeker, siz
 		return b.refused(ctx, err, o, size, c, call.Attempts())
 	}
 	if made.Name != o.Name || int64(made.Size) != size || made.Crc32c != "" && made.Crc32c != o.Crc32c {
-		return backends.Entry{}, &protocolError{"it says that it stored something else"}
+		return backends.Entry{}, &rest.ProtocolError{Text: "it says that it stored something else"}
 	}
 	return entry(o.Name, made), nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 
 	sdk "google.golang.org/api/storage/v1"
 )
@@ -84,7 +85,7 @@ func (b *Backend) look(ctx context.Context, name, wanted string) (backends.Entry
 		return backends.Entry{}, nil, err
 	}
 	if o.Name != name || o.Generation <= 0 {
-		return backends.Entry{}, nil, &protocolError{"it describes another object"}
+		return backends.Entry{}, nil, &rest.ProtocolError{Text: "it describes another object"}
 	}
 	e := entry(name, o)
 	switch {

@@ -80,16 +80,3 @@ func TestSum(t *testing.T) {
 		}
 	}
 }
-
-// FuzzRange reads any header without harm and nothing but true ranges as such.
-func FuzzRange(f *testing.F) {
-	for _, s := range []string{"bytes 0-9/10", "bytes 5-5/6", "bytes 0-9/*", "bytes -1-2/3", "bytes 9-0/10", "bytes", "", "bytes 0-9223372036854775807/1"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		first, last, _, ok := parseRange(s)
-		if ok && (first < 0 || last < first) {
-			t.Errorf("%q is read as %d-%d", s, first, last)
-		}
-	})
-}

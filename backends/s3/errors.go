@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 	"sd/backends/internal/source"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -109,7 +110,7 @@ func (b *Backend) explain(err error) error {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	var own *protocolError
+	var own *rest.ProtocolError
 	if errors.As(err, &own) {
 		return own
 	}
@@ -132,7 +133,7 @@ func (b *Backend) explain(err error) error {
 	case status == 0:
 		return errors.New(b.clean(err.Error()))
 	case status < 300:
-		return &protocolError{"the answer is none that S3 gives: " + b.clean(err.Error())}
+		return &rest.ProtocolError{Text: "the answer is none that S3 gives: " + b.clean(err.Error())}
 	}
 	means, ok := codes[code]
 	if !ok {
@@ -176,12 +177,6 @@ func (b *Backend) clean(text string) string {
 	}
 	return text
 }
-
-// protocolError is an answer that breaks the protocol; nothing of it was used.
-type protocolError struct{ text string }
-
-func (e *protocolError) Error() string        { return "the server broke the protocol: " + e.text }
-func (e *protocolError) RetryableError() bool { return false }
 
 // statusOf returns the HTTP status of an answer, or 0 if there was none.
 func statusOf(err error) int {

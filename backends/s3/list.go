@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
@@ -169,7 +170,7 @@ func (b *Backend) pages(ctx context.Context, in sdk.ListObjectsV2Input, use func
 		if aws.ToBool(r.out.IsTruncated) {
 			t := aws.ToString(r.out.NextContinuationToken)
 			if t == "" || t == token {
-				return &protocolError{"a listing that does not end"}
+				return &rest.ProtocolError{Text: "a listing that does not end"}
 			}
 			token, next = t, ask(&t)
 		}
@@ -228,7 +229,7 @@ func (b *Backend) decode(out *sdk.ListObjectsV2Output, prefix string) ([]string,
 			return s
 		}
 	}
-	strange := &protocolError{"it lists keys that were not asked for"}
+	strange := &rest.ProtocolError{Text: "it lists keys that were not asked for"}
 	out.Contents = slices.DeleteFunc(out.Contents, func(o types.Object) bool { return b.caps.probes(o.Key) })
 	for i := range out.Contents {
 		out.Contents[i].Key = plain(out.Contents[i].Key)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"sd/backends"
+	"sd/backends/internal/rest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
@@ -118,7 +119,7 @@ func (b *Backend) addVersions(ctx context.Context, found map[string]*versionsOf,
 		}
 		next, id := plainKey(out.NextKeyMarker, out.EncodingType), aws.ToString(out.NextVersionIdMarker)
 		if next == "" || next == aws.ToString(in.KeyMarker) && id == aws.ToString(in.VersionIdMarker) {
-			return &protocolError{"a listing that does not end"}
+			return &rest.ProtocolError{Text: "a listing that does not end"}
 		}
 		in.KeyMarker, in.VersionIdMarker = &next, &id
 	}

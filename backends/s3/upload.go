@@ -97,7 +97,7 @@ func (b *Backend) initiate(ctx context.Context, name string, in sdk.CreateMultip
 		return nil, err
 	}
 	if aws.ToString(out.UploadId) == "" {
-		return nil, &protocolError{"an upload without an id"}
+		return nil, &rest.ProtocolError{Text: "an upload without an id"}
 	}
 	return &upload{b, name, *out.UploadId, mark, sums}, nil
 }
@@ -169,7 +169,7 @@ func fitsUpload(num int, size int64) error {
 func newPart(num int, size int64, etag *string, crc string) (backends.Part, error) {
 	tag := version(aws.ToString(etag), time.Time{}, 0)
 	if aws.ToString(etag) == "" {
-		return backends.Part{}, &protocolError{"a part without a tag"}
+		return backends.Part{}, &rest.ProtocolError{Text: "a part without a tag"}
 	}
 	if crc != "" {
 		tag += " " + crc
@@ -220,7 +220,7 @@ func (u *upload) copyPart(ctx context.Context, num int, in *Backend, src, versio
 		return backends.Part{}, err
 	}
 	if out.CopyPartResult == nil {
-		return backends.Part{}, &protocolError{"a copied part without a tag"}
+		return backends.Part{}, &rest.ProtocolError{Text: "a copied part without a tag"}
 	}
 	crc := crcOf(aws.ToString(out.CopyPartResult.ChecksumCRC32C))
 	if u.sums && crc == "" {

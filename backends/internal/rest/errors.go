@@ -77,3 +77,11 @@ func (e *cutError) Error() string {
 
 func (e *cutError) Unwrap() []error      { return []error{io.ErrUnexpectedEOF, e.reason} }
 func (e *cutError) RetryableError() bool { return true }
+
+// ProtocolError is an answer that breaks the protocol; nothing of it was used.
+type ProtocolError struct{ Text string }
+
+func (e *ProtocolError) Error() string { return "the server broke the protocol: " + e.Text }
+
+// RetryableError tells an SDK's retry loop that trying again is useless.
+func (e *ProtocolError) RetryableError() bool { return false }
