@@ -217,7 +217,9 @@ func (s *store) replace(ctx context.Context, src, dst *child, to place) (fs.Obje
 		_, _ = s.moveTo(context.WithoutCancel(ctx), old, to)
 		return nil, err
 	}
-	return made, s.removeObject(ctx, old, aside)
+	// The rename is done; what cannot be removed is listed beside it.
+	_ = s.removeObject(context.WithoutCancel(ctx), old, aside)
+	return made, nil
 }
 
 // destination returns where newName is to be.
