@@ -22,8 +22,8 @@ type job struct {
 	fails   int
 }
 
-// queue holds the jobs of one volume, oldest first. While the volume is unreachable
-// one job at a time tries, and the pause between is that of the volume.
+// queue holds the jobs of one volume, oldest first. While the volume is unreachable, or its
+// login has ended, one job at a time tries, and the pause between is that of the volume.
 type queue struct {
 	volume  string
 	jobs    []*job
@@ -33,7 +33,7 @@ type queue struct {
 	backend backends.Backend // of the last attempt
 	timer   *time.Timer
 
-	sawOffline bool // by the store's own word, since the last failure
+	sawOffline bool // or without a login, by the store's own word, since the last failure
 }
 
 const healthEvery = 500 * time.Millisecond
@@ -138,19 +138,25 @@ func (s *Store) serve(q *queue) {
 }
 
 // look is called when a pause may be over: by the clock, or because the store of the
-// volume is online again.
+// volume is online again, or has another login.
 func (s *Store) look(q *queue) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h, ok := q.backend.(backends.HealthReporter); ok && q.fails > 0 && q.running == 0 {
-		switch online := h.Health().Online; {
-		case !online:
+		switch h := h.Health(); {
+		case !h.Online || h.Expired:
 			q.sawOffline = true
 		case q.sawOffline:
 			q.retry()
 		}
 	}
 	s.serve(q)
+}
+
+// isExpired tells whether a store says that its login has ended, so that it refuses every upload.
+func isExpired(b backends.Backend) bool {
+	h, ok := b.(backends.HealthReporter)
+	return ok && h.Health().Expired
 }
 
 // retry ends all pauses. It needs the Store's mu.
@@ -197,7 +203,9 @@ func (s *Store) work(q *queue, j *job) {
 		j.fails++
 		j.next = time.Now().Add(s.pause(j.fails))
 		q.backend = j.file.lastBackend()
-		if errors.Is(err, backends.ErrOffline) {
+		ended := isExpired(q.backend)
+		q.sawOffline = q.sawOffline || ended
+		if ended || errors.Is(err, backends.ErrOffline) {
 			q.fails++
 			q.next = time.Now().Add(s.pause(q.fails))
 		} else {
