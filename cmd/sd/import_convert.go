@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"os"
 	"strings"
 
 	"sd/backends/rclone"
@@ -21,35 +23,33 @@ func (s *remotes) convert(r *rclone.Remote, path string) (draft, error) {
 		CloudVolume: resolver.CloudVolume{Identifier: path, Config: map[string]string{}},
 		secrets:     map[string]string{},
 	}
-	switch r.Type {
-	case "drive", "onedrive", "dropbox":
-		if only(r, "client_id client_secret token scope drive_id drive_type region team_drive shared_with_me config_type") {
+	foreign := unheeded(r)
+	if len(foreign) == 0 {
+		switch r.Type {
+		case "drive", "onedrive", "dropbox":
 			return d, d.fromDrive(r, path)
+		case "s3":
+			return d, d.fromS3(r)
+		case "google cloud storage":
+			return d, d.fromGCS(r)
+		case "azureblob":
+			return d, d.fromAzure(r)
 		}
-	case "s3":
-		return d, d.fromS3(r)
-	case "google cloud storage":
-		return d, d.fromGCS(r)
-	case "azureblob":
-		return d, d.fromAzure(r)
 	}
-	if path != "" {
+	ours := heeded[r.Type] != ""
+	switch {
+	case path != "" && ours:
+		return d, fmt.Errorf("it sets %s, which only rclone's own code heeds: name the remote alone", list(foreign))
+	case path != "":
 		return d, fmt.Errorf("of a remote of type %q there are no parts: name the remote alone", r.Type)
 	}
 	d.Service, d.Identifier = sdpath.Rclone, r.Name
 	d.Config[configConfigFile] = s.path
 	d.secrets[secretConfigPassword] = s.password
-	return d, nil
-}
-
-// only tells whether r has no option but these that would change what it shows.
-func only(r *rclone.Remote, known string) bool {
-	for key, text := range r.Options {
-		if text != "" && text != "false" && !strings.Contains(" "+known+" ", " "+key+" ") {
-			return false
-		}
+	if err := d.mayBeOpened(); err != nil && ours {
+		return d, fmt.Errorf("it sets %s, which only rclone's own code heeds: %w", list(foreign), err)
 	}
-	return true
+	return d, nil
 }
 
 func (d *draft) fromDrive(r *rclone.Remote, path string) error {
@@ -138,8 +138,10 @@ func (d *draft) fromGCS(r *rclone.Remote) error {
 		d.Config[configAnonymous] = "true"
 		return nil
 	case o["service_account_file"] != "":
-		d.Config[configCredentials] = o["service_account_file"]
-		return nil
+		// As rclone reads it.
+		path, err := absolutePath(os.ExpandEnv(o["service_account_file"]))
+		d.Config[configCredentials] = path
+		return err
 	case o["env_auth"] == "true":
 		return nil
 	case text == "" && o["token"] != "" && o["client_id"] != "":
@@ -181,13 +183,10 @@ func (d *draft) fromAzure(r *rclone.Remote) error {
 	case o["key"] != "":
 		account.auth, account.secret = authKey, o["key"]
 	case o["sas_url"] != "":
-		u, err := url.Parse(o["sas_url"])
-		if err != nil || u.Host == "" {
-			return errors.New("its sas_url is no URL")
+		var err error
+		if account, err = parseSASURL(o["sas_url"], o["account"], d.Identifier); err != nil {
+			return err
 		}
-		name, _, _ := strings.Cut(u.Host, ".")
-		account.name = first(account.name, name)
-		account.auth, account.secret = authSAS, u.RawQuery
 	case o["service_principal_file"] != "" || o["client_secret"] != "" || o["client_certificate_path"] != "":
 		return errors.New("it logs in as an application: set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and add the volume with --auth default")
 	}
@@ -202,6 +201,32 @@ func (d *draft) fromAzure(r *rclone.Remote) error {
 		d.secrets[secretSAS] = account.secret
 	}
 	return nil
+}
+
+// parseSASURL reads the address of an account, or of a container of it, with its SAS. The
+// address is kept wherever it leads, for nobody else may see the SAS. No error quotes it.
+func parseSASURL(text, name, container string) (azureAccount, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.RawQuery == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return azureAccount{}, errors.New("its sas_url is no URL with a SAS, like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…")
+	}
+	account := azureAccount{endpoint: u.Scheme + "://" + u.Host, auth: authSAS, secret: u.RawQuery}
+	label, _, _ := strings.Cut(u.Hostname(), ".")
+	inside := strings.Trim(u.Path, "/")
+	if net.ParseIP(u.Hostname()) != nil || u.Hostname() == "localhost" {
+		// There the account is in the path.
+		if label, inside, _ = strings.Cut(inside, "/"); label == "" {
+			return azureAccount{}, errors.New("its sas_url does not name the account: behind such a host it is the beginning of the path")
+		}
+		account.endpoint += "/" + label
+	}
+	if account.name = first(name, label); u.Scheme == "https" && u.Host == account.name+".blob.core.windows.net" {
+		account.endpoint = ""
+	}
+	if inside != "" && inside != container {
+		return azureAccount{}, fmt.Errorf("its sas_url is that of the container %s, and lets nobody into another one", inside)
+	}
+	return account, nil
 }
 
 // findAccount asks whose the login of a draft is, so that two accounts are two volumes, and
