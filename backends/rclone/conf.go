@@ -39,10 +39,8 @@ func (r *Remote) inner() *Remote {
 }
 
 // DefaultConfigPath returns where rclone keeps its configuration, whether it is there or not.
+// The environment does not count: what a volume is must not depend on it.
 func DefaultConfigPath() (string, error) {
-	if path := os.Getenv("RCLONE_CONFIG"); path != "" {
-		return path, nil
-	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
 		return "", err
@@ -63,7 +61,7 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// ReadConfig reads an rclone.conf, "" for the one that rclone would read, in the order of the
+// ReadConfig reads an rclone.conf, "" for that at DefaultConfigPath, in the order of the
 // file. password is asked if the file is encrypted; nil is as if it had none. A wrong one is
 // fs.ErrPermission. Nothing is ever written.
 func ReadConfig(path string, password func() (string, error)) ([]Remote, error) {

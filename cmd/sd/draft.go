@@ -164,17 +164,15 @@ func (a *app) draftAzBlob(d *draft, f addFlags) error {
 
 func (a *app) draftRemote(d *draft, f addFlags) error {
 	d.Identifier = strings.TrimSuffix(f.remote, ":")
-	if f.rcloneConfig != "" {
-		path, err := absolutePath(f.rcloneConfig)
-		if err != nil {
-			return err
-		}
-		d.Config[configConfigFile] = path
+	path, err := configPath(f.rcloneConfig)
+	if err != nil {
+		return err
 	}
+	d.Config[configConfigFile] = path
 	password := configPassword(func() (string, error) {
 		return a.secret(secretQuestion{prompt: "Password of rclone's configuration: ", variable: passwordVariable})
 	})
-	_, _, err := findRemote(f.rcloneConfig, d.Identifier, func() (text string, err error) {
+	_, _, err = findRemote(path, d.Identifier, func() (text string, err error) {
 		text, err = password()
 		d.secrets[secretConfigPassword] = text // a mount may not have the variable
 		return text, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -188,10 +189,40 @@ func configPassword(ask func() (string, error)) func() (string, error) {
 	}
 }
 
+// configVariable is where rclone looks for the place of its configuration.
+const configVariable = "RCLONE_CONFIG"
+
+// configPath is where rclone's configuration lies, as a volume keeps it: by the flag, or the
+// environment, which whoever opens the volume need not have. "" is rclone's usual place.
+func configPath(flag string) (string, error) {
+	if path := first(flag, os.Getenv(configVariable)); path != "" {
+		return absolutePath(path)
+	}
+	return "", nil
+}
+
+// readConfig is rclone.ReadConfig, and says what to do where there is no configuration.
+func readConfig(path string, password func() (string, error)) ([]rclone.Remote, error) {
+	all, err := rclone.ReadConfig(path, password)
+	if missing := (*fs.PathError)(nil); errors.As(err, &missing) && missing.Op == "open" && errors.Is(err, fs.ErrNotExist) {
+		return nil, &noConfigError{missing.Path}
+	}
+	return all, err
+}
+
+// noConfigError says that there is no configuration of rclone's.
+type noConfigError struct{ path string }
+
+func (e *noConfigError) Error() string {
+	return fmt.Sprintf("rclone's configuration %s is not there: 'rclone config' makes it, or --rclone-config names another", e.path)
+}
+
+func (*noConfigError) Unwrap() error { return fs.ErrNotExist }
+
 // findRemote reads all remotes and finds one of rclone's configuration file; path "" is its usual place.
 // Password is asked if the file is encrypted.
 func findRemote(path, name string, password func() (string, error)) (all []rclone.Remote, one *rclone.Remote, err error) {
-	if all, err = rclone.ReadConfig(path, password); err != nil {
+	if all, err = readConfig(path, password); err != nil {
 		return nil, nil, err
 	}
 	var known []string

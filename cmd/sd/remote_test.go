@@ -50,3 +50,35 @@ func TestAddRemote(t *testing.T) {
 	}
 	s.holdsNone(r.out+r.err, password)
 }
+
+// TestConfigByVariable keeps where the configuration lies if the environment told it: whoever
+// opens the volume later need not have the variable, or may have another one.
+func TestConfigByVariable(t *testing.T) {
+	t.Parallel()
+	server := testserver.Rclone(t, "webdav")
+	s := newSandbox(t)
+	program, err := testserver.Tool("rclone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	obscured, err := exec.Command(program, "obscure", testserver.RclonePass).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := []string{"volume", "add-cloud", "nas", "--service", "rclone", "--remote", "nas"}
+	for _, args := range [][]string{add, {"volume", "import-rclone"}} {
+		s.run(args...).want(t, 1, "", "rclone.conf is not there: 'rclone config' makes it, or --rclone-config names another")
+	}
+	file := filepath.Join(s.home, "mine.conf")
+	writeFile(t, file, fmt.Sprintf("[nas]\ntype = webdav\nurl = http://%s\nvendor = rclone\nuser = %s\npass = %s\n", server.Addr, testserver.RcloneUser, obscured))
+	env := []string{"RCLONE_CONFIG=mine.conf"} // where the command is started
+	s.runWith("", env, add...).want(t, 0, "rclone://nas", "")
+	s.must("volume", "list").want(t, 0, "config_file="+file, "")
+	s.useAll("rclone://nas")
+	s.runWith("", []string{"RCLONE_CONFIG=/not/there"}, "volume", "test", "nas").want(t, 0, "answers", "")
+	s.runWith("", env, "volume", "import-rclone", "--list").want(t, 0, "there already", "")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	s.run("volume", "test", "nas").want(t, 1, "", "mine.conf is not there")
+}

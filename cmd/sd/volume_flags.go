@@ -94,7 +94,7 @@ func (f *addFlags) groups() []flagGroup {
 		}),
 		set("rclone", func(s *pflag.FlagSet) {
 			s.StringVar(&f.remote, "remote", "", "a remote of rclone's configuration")
-			s.StringVar(&f.rcloneConfig, "rclone-config", "", "where that `file` is (default: rclone's own place)")
+			s.StringVar(&f.rcloneConfig, "rclone-config", "", "where that `file` is (default: RCLONE_CONFIG, or rclone's own place)")
 		}),
 	}
 }
@@ -153,6 +153,10 @@ var serviceNames = map[sdpath.Service]string{
 
 // completeRemotes lists the remotes of a configuration that is not encrypted.
 func completeRemotes(path string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	path, err := configPath(path)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
 	all, err := rclone.ReadConfig(path, nil)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError

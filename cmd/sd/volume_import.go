@@ -25,8 +25,8 @@ func (a *app) volumeImportCommand() *cobra.Command {
 		Short: "add volumes from rclone's configuration",
 		Long: `Adds what rclone's configuration has, all or those that are named. Drives with a client
 id of their own, and buckets and containers, become volumes of their services, with their
-keys and logins; PATH is the bucket, or the top folder. All else is reached through
-rclone's own code, as rclone://REMOTE. The configuration is read and never written.
+keys and logins; PATH is the bucket, or the top folder. All else, also remotes with
+settings that only rclone heeds, is reached through rclone's own code, as rclone://REMOTE. The configuration is read and never written.
 
 It shows what it will do and asks. Of an encrypted configuration the password is taken
 from RCLONE_CONFIG_PASS or typed at the prompt.`,
@@ -43,7 +43,7 @@ from RCLONE_CONFIG_PASS or typed at the prompt.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.config, "rclone-config", "", "where the configuration `file` is (default: rclone's own place)")
+	flags.StringVar(&f.config, "rclone-config", "", "where the configuration `file` is (default: RCLONE_CONFIG, or rclone's own place)")
 	flags.BoolVar(&f.list, "list", false, "only show what would be done")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do it without asking")
 	flags.BoolVar(&f.noCheck, "no-check", false, "add them without asking whether they are there")
@@ -211,19 +211,15 @@ type remotes struct {
 }
 
 func (a *app) readRemotes(path string) (*remotes, error) {
-	s := &remotes{path: path}
-	if path != "" {
-		absolute, err := absolutePath(path)
-		if err != nil {
-			return nil, err
-		}
-		s.path = absolute
+	path, err := configPath(path)
+	if err != nil {
+		return nil, err
 	}
+	s := &remotes{path: path}
 	password := configPassword(func() (string, error) {
 		return a.secret(secretQuestion{prompt: "Password of rclone's configuration: ", variable: passwordVariable})
 	})
-	var err error
-	s.all, err = rclone.ReadConfig(s.path, func() (text string, err error) {
+	s.all, err = readConfig(s.path, func() (text string, err error) {
 		s.password, err = password()
 		return s.password, err
 	})
