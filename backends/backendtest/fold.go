@@ -23,7 +23,7 @@ var foldTests = []test{
 				s.Errorf("%q folds to %q and %q to %q", same[0], a, same[1], b)
 			}
 		}
-		for _, different := range [][2]string{{"a", "b"}, {"a/b", "a"}, {"a b", "ab"}, {"a/b", "a_b"}, {"a.txt", "a"}} {
+		for _, different := range [][2]string{{"a", "b"}, {"a/b", "a"}, {"a b", "ab"}, {"a/b", "a_b"}, {"a.txt", "a"}, {"Straße", "strasse"}, {"ﬁle", "file"}} {
 			if a, b := s.fold(different[0]), s.fold(different[1]); a == b {
 				s.Errorf("%q and %q both fold to %q", different[0], different[1], a)
 			}

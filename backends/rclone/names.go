@@ -6,16 +6,13 @@ import (
 	"strings"
 
 	"sd/backends"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+	"sd/backends/internal/fold"
 )
 
 // Fold returns what all names of one file have in common where the service does not tell them
-// by their case: what Unicode has as the same letters, composed or not.
-func (s *store) Fold(name string) string {
-	return norm.NFC.String(cases.Fold().String(norm.NFC.String(name)))
-}
+// by their case: one character for another and no more, as the services do. Else two files would
+// be one here.
+func (s *store) Fold(name string) string { return fold.Name(name) }
 
 // key is what the names of one file have in common.
 func (s *store) key(name string) string {
