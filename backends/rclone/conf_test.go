@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"sd/backends"
 	"sd/internal/clouds"
@@ -111,6 +113,37 @@ func TestCrypt(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestChangedOptions takes another password of the remote that it stands on, once the one that
+// the file had was refused.
+func TestChangedOptions(t *testing.T) {
+	srv := testserver.Rclone(t, "webdav")
+	nas := &Remote{Name: "nas", Type: "webdav", Options: optionsOf(srv.Kind, srv.Addr)}
+	nas.Options["pass"] = obscure.MustObscure("another")
+	secret := &Remote{
+		Name: "secret", Type: "crypt", Options: map[string]string{"remote": "nas:", "password": obscure.MustObscure("hidden")},
+		others: map[string]*Remote{"nas": nas},
+	}
+	var changed atomic.Value
+	changed.Store("")
+	s := open(t, Config{Remote: secret, Secrets: func() (map[string]string, error) {
+		if pass := changed.Load().(string); pass != "" {
+			return map[string]string{"nas:pass": pass, "nas2:pass": "x"}, nil
+		}
+		return map[string]string{}, nil
+	}})
+	if _, err := s.Stat(t.Context(), "file"); !expired(err) {
+		t.Errorf("got %v, want that the login has ended", err)
+	}
+	changed.Store(obscure.MustObscure(testserver.RclonePass))
+	st := storeOf(s)
+	st.mu.Lock()
+	st.login.asked = time.Time{} // 2 s are over
+	st.mu.Unlock()
+	if _, err := s.Stat(t.Context(), "file"); !errors.Is(err, iofs.ErrNotExist) {
+		t.Errorf("after the change: %v", err)
 	}
 }
 

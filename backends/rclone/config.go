@@ -25,8 +25,9 @@ type Config struct {
 	Options map[string]string
 	// Secrets gives the options that are secret: "client_secret", "token", "pass". Passwords
 	// are as rclone keeps them (obscured). For a remote of rclone.conf "token_NAME" stands for
-	// the token of the remote called NAME. It is asked at the first request, and again after
-	// the service refused what it gave, at most once in 2 s. nil is no secrets.
+	// the token of the remote called NAME, and "NAME:OPTION" for any other option of it that is
+	// not that of Remote any more. It is asked at the first request, and again after the service
+	// refused what it gave, at most once in 2 s. nil is no secrets.
 	Secrets func() (map[string]string, error)
 	// SaveToken keeps a token that the service has renewed, before the request that needs it
 	// goes on. nil forgets it. It is called by one goroutine at a time.

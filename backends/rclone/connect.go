@@ -211,13 +211,17 @@ func register(s *store, prefix string, secrets map[string]string) *options {
 		}
 		if r.Name == s.remote.Name {
 			own = o
-			for k, v := range secrets {
-				if !strings.HasPrefix(k, "token_") && k != "config_password" {
-					o.values[k] = v
-				}
-			}
 		} else {
 			o.name = r.Name
+		}
+		for k, v := range secrets {
+			of, option, named := strings.Cut(k, ":")
+			switch {
+			case named && of == r.Name:
+				o.values[option] = r.rename(v, prefix)
+			case !named && o == own && !strings.HasPrefix(k, "token_") && k != "config_password":
+				o.values[k] = v
+			}
 		}
 		maps.Copy(o.values, forced[r.Type])
 		o.values["token"] = s.toRenew(o.values["token"])

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -135,9 +136,12 @@ const (
 
 // openRemote opens a remote of rclone.conf, which is read and never written.
 func openRemote(v library.Volume, n needs) (backends.Backend, error) {
-	remotes, remote, err := findRemote(v.Config[configConfigFile], v.Identifier, configPassword(func() (string, error) {
-		return n.vault.get(secretConfigPassword)
-	}))
+	read := func() ([]rclone.Remote, *rclone.Remote, error) {
+		return findRemote(v.Config[configConfigFile], v.Identifier, configPassword(func() (string, error) {
+			return n.vault.get(secretConfigPassword)
+		}))
+	}
+	remotes, remote, err := read()
 	if err != nil {
 		return nil, err
 	}
@@ -150,19 +154,40 @@ func openRemote(v library.Volume, n needs) (backends.Backend, error) {
 			if err != nil {
 				return nil, err
 			}
-			delete(all, secretConfigPassword)
-			for _, r := range remotes {
-				// After a "rclone config reconnect" the configuration has the newer token.
-				if name := secretTokenOf + r.Name; expiry(r.Options[secretToken]).After(expiry(all[name])) {
-					delete(all, name)
-				}
+			now, _, err := read() // the user may have changed it since
+			if err != nil {
+				now = remotes // what cannot be read now is as it was
 			}
-			return all, nil
+			return remoteSecrets(all, remotes, now), nil
 		},
 		SaveToken:   func(token string) error { return save(remote.Name, token) },
 		SaveTokenOf: save,
 		Spool:       spoolDir(),
 	})
+}
+
+// remoteSecrets are the secrets of a remote that was opened when rclone's configuration held
+// the remotes was, and now holds those of now: those that are kept here, newer tokens of the
+// configuration, as "rclone config reconnect" leaves them, and whatever else is another there.
+func remoteSecrets(kept map[string]string, was, now []rclone.Remote) map[string]string {
+	all := maps.Clone(kept)
+	delete(all, secretConfigPassword)
+	before := map[string]map[string]string{}
+	for _, r := range was {
+		before[r.Name] = r.Options
+	}
+	for _, r := range now {
+		token, name := r.Options[secretToken], secretTokenOf+r.Name
+		if token != "" && (all[name] == "" || expiry(token).After(expiry(all[name]))) {
+			all[name] = token
+		}
+		for key, value := range r.Options {
+			if key != secretToken && value != before[r.Name][key] {
+				all[r.Name+":"+key] = value
+			}
+		}
+	}
+	return all
 }
 
 // spoolDir is where documents lie that services make when they are asked for; "" leaves it

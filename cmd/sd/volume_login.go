@@ -20,7 +20,10 @@ func (a *app) volumeLoginCommand() *cobra.Command {
 		Short: "log in to a volume again, or give its key again",
 		Long: `Logs in again where a login has ended, and asks for the key of a volume that has one:
 it was changed, or this machine does not have it. The new one is tried out first. Mounts
-take it over by themselves; nothing has to be mounted again.`,
+take it over by themselves; nothing has to be mounted again.
+
+The login of a remote of rclone.conf is renewed there before, with 'rclone config
+reconnect REMOTE:'.`,
 		Example: `  sd volume login drive
   sd volume login drive --headless
   pass show nas | sd volume login nas --secret-stdin`,
@@ -62,11 +65,17 @@ func (a *app) volumeLogin(ctx context.Context, name string, from secretSource) e
 	if err := a.tryLogin(ctx, v, held); err != nil {
 		return err
 	}
-	// The try may have renewed the token.
-	if change, err = held.some(); err != nil {
+	// The try may have renewed the token. What is gone has to go from what is kept, too.
+	all, err := held.some()
+	if err != nil {
 		return err
 	}
-	if err := kept.set(change); err != nil {
+	for key := range change {
+		if all[key] == "" {
+			all[key] = ""
+		}
+	}
+	if err := kept.set(all); err != nil {
 		return fmt.Errorf("the key could not be kept: %w", err)
 	}
 	a.tell(ctx, p.library, request{Do: "renewed", Volume: v.Fingerprint}, renewTimeout+controlTimeout)
