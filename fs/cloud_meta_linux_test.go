@@ -90,6 +90,19 @@ func TestMetadataOnAVolume(t *testing.T) {
 		}
 		c.wantStored(t, "d/f", "CONTent")
 	})
+	t.Run("a folder that changes", func(t *testing.T) {
+		before := time.Now().Unix()
+		write(t, c.at("d/new"), "")
+		st := lstat(t, c.at("d"))
+		if st.Mtim.Sec < before || st.Mode&0o7777 != 0o750 || st.Uid != 1234 || xattr(t, c.at("d"), "user.note") == "" {
+			t.Errorf("mode %o, owner %d, mtime %d, want one since %d", st.Mode, st.Uid, st.Mtim.Sec, before)
+		}
+		must(t, c.m.Refresh("s3/bucket/d")) // another listing is no change
+		if again := lstat(t, c.at("d")); again.Mtim.Sec != st.Mtim.Sec {
+			t.Errorf("its mtime is %d with the next listing, was %d", again.Mtim.Sec, st.Mtim.Sec)
+		}
+		must(t, os.Remove(c.at("d/new")))
+	})
 	t.Run("of an object that another program replaces", func(t *testing.T) {
 		c.overwrite(t, "foreign", "replaced")
 		c.wantShown(t, "foreign", "replaced")

@@ -193,3 +193,40 @@ func TestAbsentNamesMadeBehind(t *testing.T) {
 		})
 	}
 }
+
+// A name that comes back is seen again, also where somebody holds what it leads to.
+func TestNamesThatComeBack(t *testing.T) {
+	m := mounttest.Start(t, mounttest.Options{})
+	behind, shown := localDir(t, m)
+	seen := func(name string, there bool) {
+		t.Helper()
+		mounttest.Eventually(t, 5*time.Second, fmt.Sprintf("%s is there: %v", name, there), func() bool {
+			_, err := os.Lstat(filepath.Join(shown, name))
+			return errors.Is(err, os.ErrNotExist) != there
+		})
+	}
+	hold := func(name string) {
+		f, err := os.Open(filepath.Join(shown, name))
+		must(t, err)
+		t.Cleanup(func() { f.Close() })
+	}
+	at := func(name string) string { return filepath.Join(behind, name) }
+
+	must(t, os.WriteFile(at("a"), []byte("x"), 0o644))
+	must(t, os.Link(at("a"), at("b")))
+	hold("a")
+	hold("b")
+	must(t, os.Remove(at("b")))
+	seen("b", false)
+	must(t, os.Link(at("a"), at("b")))
+	seen("b", true)
+
+	must(t, os.Mkdir(at("d"), 0o755))
+	must(t, os.WriteFile(at("d/f"), []byte("x"), 0o644))
+	hold("d/f")
+	must(t, os.Rename(at("d"), at("aside")))
+	seen("d", false)
+	must(t, os.Rename(at("aside"), at("d")))
+	seen("d", true)
+	seen("d/f", true)
+}

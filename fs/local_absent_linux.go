@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// mostAbsent is how many names a folder remembers to have said are not there.
-const mostAbsent = 256
+// mostAbsent is how many names a folder remembers to have said are not there. After forgotten the
+// kernel has certainly forgotten one.
+const (
+	mostAbsent = 256
+	forgotten  = watchedTimeout + 10*time.Second
+)
 
 // sayAbsent tells how long the kernel may believe that nothing in n has a name. For longer than
 // a second it may only what is remembered, so that it can be told otherwise.
@@ -17,15 +21,17 @@ func (n *localNode) sayAbsent(name string) time.Duration {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, known := n.dir.absent[name]; !known {
+	now := time.Now()
+	if _, known := n.dir.absent[name]; !known && len(n.dir.absent) >= mostAbsent {
+		maps.DeleteFunc(n.dir.absent, func(_ string, said time.Time) bool { return now.Sub(said) > forgotten })
 		if len(n.dir.absent) >= mostAbsent {
 			return unwatchedTimeout
 		}
-		if n.dir.absent == nil {
-			n.dir.absent = make(map[string]struct{}, 1)
-		}
-		n.dir.absent[name] = struct{}{}
 	}
+	if n.dir.absent == nil {
+		n.dir.absent = make(map[string]time.Time, 1)
+	}
+	n.dir.absent[name] = now
 	return watchedTimeout
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,12 +16,12 @@ type dirState struct {
 	recent  atomic.Bool // used since the clock hand last passed
 
 	// Guarded by localNode.mu.
-	fd     int                 // -1 while closed
-	users  int                 // calls under way on fd
-	pinned bool                // has no name any more: fd is the only way to it
-	handle string              // key in the watcher
-	absent map[string]struct{} // see sayAbsent
-	found  change              // where it was found when it was registered; guarded by the watcher's lock
+	fd     int                  // -1 while closed
+	users  int                  // calls under way on fd
+	pinned bool                 // has no name any more: fd is the only way to it
+	handle string               // key in the watcher
+	absent map[string]time.Time // see sayAbsent
+	found  change               // where it was found when it was registered; guarded by the watcher's lock
 
 	slot int // place in dirCache.ring, guarded by its lock
 }

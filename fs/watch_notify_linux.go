@@ -137,7 +137,7 @@ func (n *localNode) forgetNames(names map[string]changeKind) {
 			child.NotifyContent(0, 0)
 			// A name that leads where it led is not dropped: somebody may just have made it
 			// his working directory.
-			drop = kind&changedEntry != 0 && !n.leadsTo(name, child)
+			drop = drop || kind&changedEntry != 0 && !n.leadsTo(name, child)
 		}
 		if drop {
 			n.NotifyEntry(name)

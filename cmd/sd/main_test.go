@@ -56,7 +56,7 @@ func newSandbox(t *testing.T) *sandbox {
 	return &sandbox{t: t, home: home, env: []string{
 		"PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH"), "HOME=" + home, "SD_RUNTIME_DIR=" + run,
 		"TMPDIR=" + os.TempDir(), "AWS_EC2_METADATA_DISABLED=true", "TZ=UTC",
-		"GORACE=atexit_sleep_ms=0",
+		"GORACE=" + os.Getenv("GORACE") + " atexit_sleep_ms=0",
 	}}
 }
 
