@@ -256,7 +256,7 @@ func sumOf(algorithm, content string) (string, bool) {
 func (r *run) versions(ctx context.Context) Row {
 	u, ok := r.Backend.(backends.Undeleter)
 	if !ok {
-		return Row{Found: "sd knows of none here", Does: "'sd rm' moves files to a trash of its own", Level: OK}
+		return Row{Found: "sd knows of none here; a bin of the service's own may keep what is removed, also what was tried here", Does: "'sd rm' moves files to a trash of its own", Level: OK}
 	}
 	keeps, err := u.KeepsVersions(ctx)
 	switch {

@@ -122,7 +122,7 @@ func (r *run) tidy(ctx context.Context) {
 		r.tell(Row{What: "tidy up", Found: text(err), Does: "nothing: remove " + r.scratch + " yourself", Level: Fail})
 		return
 	}
-	r.tell(Row{What: "tidy up", Found: "nothing is left behind", Level: OK})
+	r.tell(Row{What: "tidy up", Found: "nothing is left behind" + r.kept(ctx), Level: OK})
 }
 
 // endUploads aborts what was begun, also where the answer to the beginning was lost.
@@ -202,7 +202,7 @@ func (r *run) removeRest(ctx context.Context) error {
 	}
 	if purger, ok := r.Backend.(backends.Purger); ok && r.keeps(ctx) {
 		for _, dir := range append(slices.Clone(r.missing), r.scratch) {
-			err = errors.Join(err, purger.Purge(ctx, dir))
+			err = errors.Join(err, purger.Purge(ctx, dir, true))
 		}
 	}
 	return err
@@ -234,6 +234,17 @@ func (r *run) removeAll(ctx context.Context, dir string) error {
 		}
 	}
 	return err
+}
+
+// kept is what to say of that which a store keeps of removed files and nobody can purge.
+func (r *run) kept(ctx context.Context) string {
+	if _, tells := r.Backend.(backends.Undeleter); !tells {
+		return ", but for what a bin of the service's own may keep"
+	}
+	if _, purges := r.Backend.(backends.Purger); !purges && r.keeps(ctx) {
+		return ", but for the versions that the service keeps"
+	}
+	return ""
 }
 
 // keeps tells whether the store keeps what is removed.

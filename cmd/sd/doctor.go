@@ -56,8 +56,8 @@ With the URI of a volume, or of a folder in one: tries out what its store can do
 rights the account has, which conditions the server heeds (by writers who race each
 other), copies, uploads in parts, times, names, versions, latency and throughput. Below
 each line is what sd does about it. All that is written lies in one folder .sd-doctor-…,
-which is removed again, also after Ctrl-C. It takes some 250 small requests, and moves
---size up once and down twice.
+which is removed again, also after Ctrl-C; a bin of the service's own may keep it for a
+while. It takes some 250 small requests, and moves --size up once and down twice.
 
 Exit status 1 if anything fails.`,
 		Example: `  sd doctor
