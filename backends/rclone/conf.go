@@ -38,6 +38,20 @@ func (r *Remote) inner() *Remote {
 	return nil
 }
 
+// wrappers are the types of remotes that stand on others.
+var wrappers = map[string]bool{
+	"alias": true, "archive": true, "cache": true, "chunker": true, "combine": true, "compress": true, "crypt": true, "hasher": true, "union": true,
+}
+
+// mayEndInDrive tells whether what r is given may come to Google Drive: r is one, or stands on
+// one or on what cannot be told.
+func (r *Remote) mayEndInDrive() bool {
+	for in := r.inner(); in != nil; in = r.inner() {
+		r = in
+	}
+	return r.Type == "drive" || wrappers[r.Type]
+}
+
 // DefaultConfigPath returns where rclone keeps its configuration, whether it is there or not.
 // The environment does not count: what a volume is must not depend on it.
 func DefaultConfigPath() (string, error) {

@@ -45,7 +45,7 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 	}
 	defer unlock()
 	body := &source{r: r, start: start, size: size}
-	if s.remote.Type == "drive" && size < driveCutoff {
+	if s.remote.mayEndInDrive() && size < driveCutoff {
 		// Google's library ends a request well whose source has failed, so that half a file
 		// would be made.
 		if err := body.readWhole(); err != nil {
