@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -132,10 +133,17 @@ func (a *app) addDraft(ctx context.Context, p *places, d draft, noCheck bool) (*
 		}
 	}
 	v, err := p.resolver.AddCloud(ctx, d.CloudVolume)
-	if err != nil && len(all) > 0 {
+	if err != nil && len(all) > 0 && !p.isThere(context.WithoutCancel(ctx), d.Fingerprint()) {
 		err = errors.Join(err, p.keys.Delete(kept.at))
 	}
 	return v, err
+}
+
+// isThere tells whether the library has the volume of that fingerprint, or may have it: another
+// process may just have added it, and the key is its key, too.
+func (p *places) isThere(ctx context.Context, fingerprint string) bool {
+	all, err := p.library.Volumes(ctx)
+	return err != nil || slices.ContainsFunc(all, func(v library.Volume) bool { return v.Fingerprint == fingerprint })
 }
 
 // tryOut asks a volume whether it is there. That nobody can be reached now is no reason

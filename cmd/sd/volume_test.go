@@ -2,13 +2,21 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"sd/internal/testserver"
+	"sd/library"
+	"sd/resolver"
+	"sd/sdpath"
+	"sd/secrets"
 )
 
 // addBucket adds bucket of server as a volume of that name.
@@ -124,5 +132,52 @@ func TestNoSecretIsShown(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAddTheSameAtOnce has a second command add the volume that a first one is about to add:
+// who comes second leaves the key to the volume that is there.
+func TestAddTheSameAtOnce(t *testing.T) {
+	ctx := t.Context()
+	a := &app{dataDirFlag: t.TempDir(), out: io.Discard, errOut: io.Discard}
+	add := func(name, endpoint string, noCheck bool) (*resolver.Volume, error) {
+		p, err := a.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer p.Close()
+		return a.addDraft(ctx, p, draft{
+			CloudVolume: resolver.CloudVolume{Name: name, Service: sdpath.S3, Identifier: "bucket", Config: map[string]string{
+				configEndpoint: endpoint, configAccessKey: "K",
+			}},
+			secrets: map[string]string{secretAccessKey: "hunter22"},
+		}, noCheck)
+	}
+	var added *resolver.Volume
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if added == nil { // the first command tries the volume out
+			var err error
+			if added, err = add("other", server.URL, true); err != nil {
+				t.Error(err)
+			}
+		}
+		_, _ = io.WriteString(w, "<ListBucketResult><Name>bucket</Name></ListBucketResult>")
+	}))
+	defer server.Close()
+	conflict := new(library.VolumeConflictError)
+	if _, err := add("mine", server.URL, false); !errors.As(err, &conflict) || added == nil {
+		t.Fatalf("got %v, want a conflict", err)
+	}
+	keys := secrets.Open(a.dataDirFlag)
+	if got, err := newVault(keys, added.Info).get(secretAccessKey); got != "hunter22" || err != nil {
+		t.Errorf("the key of the volume that is there: got %q, %v", got, err)
+	}
+	// What was kept for one that is not added goes again.
+	if _, err := add("other", "http://127.0.0.1:1", true); !errors.As(err, &conflict) || conflict.Field != "name" {
+		t.Errorf("got %v, want that the name is taken", err)
+	}
+	if files, err := filepath.Glob(filepath.Join(a.dataDirFlag, "secrets", "*.secret")); len(files) != 1 || err != nil {
+		t.Errorf("got %q, %v, want one secret", files, err)
 	}
 }
