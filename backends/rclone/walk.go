@@ -2,6 +2,8 @@ package rclone
 
 import (
 	"context"
+	"errors"
+	iofs "io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +15,8 @@ import (
 const readers = 8
 
 // Walk lists folder by folder, a few of them ahead, and yields in key order. Folders that
-// cannot hold what comes after "after" are not listed.
+// cannot hold what comes after "after" are not listed. Only a prefix that is not there is an
+// error: a folder below it that goes meanwhile is empty.
 func (s *store) Walk(ctx context.Context, prefix, after string, yield func([]backends.Entry) error) error {
 	if err := forReading(prefix); err != nil {
 		return pathError("walk", prefix, err)
@@ -26,7 +29,7 @@ func (s *store) Walk(ctx context.Context, prefix, after string, yield func([]bac
 		_, err := s.Stat(ctx, prefix)
 		return err
 	}
-	err := w.dir(w.ask(prefix))
+	err := w.dir(w.ask(prefix), true)
 	if err == nil {
 		err = w.flush()
 	}
@@ -84,14 +87,18 @@ func key(e backends.Entry) string {
 	return e.Name
 }
 
-// dir yields what lies below a folder.
-func (w *walk) dir(l *listing) error {
+// dir yields what lies below a folder, which is the prefix of the walk or below it.
+func (w *walk) dir(l *listing, prefix bool) error {
 	select {
 	case <-l.done:
 	case <-w.ctx.Done():
 		return w.ctx.Err()
 	}
-	if l.err != nil {
+	switch {
+	case l.err == nil:
+	case !prefix && (errors.Is(l.err, iofs.ErrNotExist) || errors.Is(l.err, backends.ErrNotDir)):
+		return nil // it has gone since its parent was listed
+	default:
 		return l.err
 	}
 	ahead := map[int]*listing{}
@@ -115,7 +122,7 @@ func (w *walk) dir(l *listing) error {
 		}
 		if sub := ahead[i]; sub != nil {
 			delete(ahead, i)
-			if err := w.dir(sub); err != nil {
+			if err := w.dir(sub, false); err != nil {
 				return err
 			}
 		}
