@@ -18,6 +18,8 @@ type Side struct {
 	Filter *Filter // what it leaves out is not there, on this side
 	// Missing: the folder is known not to be there, so nothing is asked.
 	Missing bool
+	// Needed: that the folder is not there is an error, as of what is to be copied.
+	Needed bool
 	// Folders: folders that no include pattern is about are given as well, for what may be in
 	// them.
 	Folders bool
@@ -26,7 +28,8 @@ type Side struct {
 // Merge walks two trees at the same time and calls fn once for each name: with both entries, or
 // with nil for the side that has none. They are fn's during the call. Fn is called in this
 // goroutine; its first error ends Merge and is returned as it is, but for fs.SkipAll, which
-// only ends it. A folder that is not there is empty.
+// only ends it. A folder that is not there is empty, unless it is Needed; a walk that finds
+// something else missing is an error.
 //
 // Rel is the name below both folders: Store.Join gives the name on the side that has none
 // yet. Between a volume and a local folder it is the name that a local file can have; there a

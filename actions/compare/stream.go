@@ -87,8 +87,8 @@ func (w *stream) walk(ctx context.Context) {
 		}
 		return err
 	})
-	if errors.Is(err, fs.ErrNotExist) && !send.begun {
-		err = nil
+	if errors.Is(err, fs.ErrNotExist) && !send.begun && !w.side.Needed {
+		err = w.confirm(ctx, err)
 	}
 	if err == nil {
 		err = w.twins.end()
@@ -105,6 +105,18 @@ func (w *stream) walk(ctx context.Context) {
 		err = send.flush()
 	}
 	w.err = err
+}
+
+// confirm asks whether the folder itself is not there, as the error of a walk seems to say: only
+// then nothing is wrong. The error may be about something in it that has gone meanwhile.
+func (w *stream) confirm(ctx context.Context, err error) error {
+	switch _, missing := w.side.Store.Stat(ctx, w.side.Dir); {
+	case errors.Is(missing, fs.ErrNotExist):
+		return nil
+	case missing != nil:
+		return missing
+	}
+	return err
 }
 
 // take is what the walk calls.

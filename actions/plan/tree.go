@@ -63,7 +63,7 @@ func (c *copier) tree(ctx context.Context, r root, name string) error {
 		return err
 	}
 	// Folders of either side that cannot be listed are told of, and the rest is planned.
-	from := compare.Side{Store: r.st, Dir: r.entry.Name, Filter: c.filter, Walk: stores.WalkOptions{Problem: c.unlisted(r.st)}}
+	from := compare.Side{Store: r.st, Dir: r.entry.Name, Filter: c.filter, Needed: true, Walk: stores.WalkOptions{Problem: c.unlisted(r.st)}}
 	to := compare.Side{Store: c.to.st, Dir: name, Missing: missing, Walk: stores.WalkOptions{Problem: c.unlisted(c.to.st)}}
 	if err := compare.Follow(ctx, from, to, func(rel string, x, y *stores.Entry) error { return t.visit(ctx, rel, x, y) }); err != nil {
 		return err

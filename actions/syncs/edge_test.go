@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -296,4 +297,26 @@ func TestUndone(t *testing.T) {
 			t.Errorf("got %v, want both files on both sides", got)
 		}
 	})
+}
+
+// TestMissingInSource has a walk of the source say that something is not there: nothing of the
+// target counts as deleted for that.
+func TestMissingInSource(t *testing.T) {
+	for name, mode := range map[string]steps.SyncMode{"mirror": steps.Mirror, "both ways": steps.Bidirectional} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			a, b := prefix("docs"), folder(w.dir+"/b")
+			a.write(w, "f", "same")
+			b.write(w, "g", "only here")
+			w.before = func(op, _ string) error {
+				if op == "LIST" {
+					return &iofs.PathError{Op: "walk", Path: "docs", Err: &iofs.PathError{Op: "list", Path: "docs/sub", Err: iofs.ErrNotExist}}
+				}
+				return nil
+			}
+			if sum, list, err := w.plan(spec(mode, a, b)); !errors.Is(err, iofs.ErrNotExist) {
+				t.Errorf("got %d steps %+v, %v, want fs.ErrNotExist", sum.Steps, list, err)
+			}
+		})
+	}
 }

@@ -198,7 +198,7 @@ func (p *planner) walk(i int) compare.Side {
 	}
 	slices.Sort(hints)
 	return compare.Side{
-		Store: s.store, Dir: s.dir, Filter: p.filter, Missing: s.missing,
+		Store: s.store, Dir: s.dir, Filter: p.filter, Missing: s.missing, Needed: i == 0 && !p.twoWay(),
 		Walk: stores.WalkOptions{Hints: hints, Problem: func(name string, err error) error { return p.problem(i, name, err) }},
 	}
 }
