@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"sd/backends/internal/rest"
 
+	"golang.org/x/oauth2"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
 	sdk "google.golang.org/api/storage/v1"
@@ -41,6 +43,12 @@ type carrier struct{ b *Backend }
 // unsigned is the key of contexts whose requests go without a login.
 type unsigned struct{}
 
+// refusedKey is the key of contexts whose value, a *refusal, is told of a token that the
+// service refuses.
+type refusedKey struct{}
+
+type refusal struct{ token atomic.Pointer[oauth2.Token] }
+
 // RoundTrip adds the login. Stored bytes are asked for as they are stored: without the
 // word gzip the service would unpack what was stored packed.
 func (c carrier) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -49,17 +57,24 @@ func (c carrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Query().Get("alt") == "media" {
 		req.Header.Set("Accept-Encoding", "gzip")
 	}
-	if c.b.login != nil && ctx.Value(unsigned{}) == nil {
-		token, err := c.b.login.token(ctx)
-		if err != nil {
-			if req.Body != nil {
-				_ = req.Body.Close()
-			}
-			return nil, err
-		}
-		token.SetAuthHeader(req)
+	if c.b.login == nil || ctx.Value(unsigned{}) != nil {
+		return c.b.rest.Do(req)
 	}
-	return c.b.rest.Do(req)
+	token, err := c.b.login.token(ctx)
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, err
+	}
+	token.SetAuthHeader(req)
+	reply, err := c.b.rest.Do(req)
+	if err == nil && reply.StatusCode == http.StatusUnauthorized {
+		if r, ok := ctx.Value(refusedKey{}).(*refusal); ok {
+			r.token.Store(token)
+		}
+	}
+	return reply, err
 }
 
 // probe asks for anything, without a login: a refusal is a sign of life.
@@ -81,6 +96,8 @@ func (b *Backend) try(call *rest.Call, ask func(context.Context, *sdk.Service) e
 	if err != nil {
 		return err
 	}
+	var refused refusal
+	ctx = context.WithValue(ctx, refusedKey{}, &refused)
 	renewed := false
 	for failed := 0; ; {
 		err := ask(ctx, api)
@@ -90,7 +107,7 @@ func (b *Backend) try(call *rest.Call, ask func(context.Context, *sdk.Service) e
 			b.signedIn(true)
 			return nil
 		case statusOf(err) == http.StatusUnauthorized && b.login != nil:
-			if !renewed && b.login.renew() {
+			if !renewed && b.login.renew(refused.token.Load()) {
 				renewed = true
 				continue
 			}

@@ -95,35 +95,42 @@ func (l *login) close() { l.client.CloseIdleConnections() }
 
 // token returns a token that is good, as far as anybody knows.
 func (l *login) token(ctx context.Context) (*oauth2.Token, error) {
-	l.mu.Lock()
-	switch {
-	case l.now.Valid():
-		defer l.mu.Unlock()
-		return l.now, nil
-	case l.failed != nil && time.Since(l.at) < rereadAfter:
-		defer l.mu.Unlock()
-		return nil, l.failed
-	case l.flight == nil:
-		l.flight = make(chan struct{})
-		go l.fetch(l.flight)
+	var late <-chan time.Time
+	for {
+		l.mu.Lock()
+		switch {
+		case l.now.Valid():
+			defer l.mu.Unlock()
+			return l.now, nil
+		case l.failed != nil && time.Since(l.at) < rereadAfter:
+			defer l.mu.Unlock()
+			return nil, l.failed
+		case l.flight == nil:
+			l.flight = make(chan struct{})
+			go l.fetch(l.flight)
+		}
+		flight := l.flight
+		l.mu.Unlock()
+		if late == nil {
+			late = time.After(l.patience)
+		}
+		select {
+		case <-flight:
+		case <-late:
+			return nil, &credentialError{errors.New("no source of credentials answered in time"), true}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		l.mu.Lock()
+		now, failed := l.now, l.failed
+		l.mu.Unlock()
+		switch {
+		case failed != nil:
+			return nil, failed
+		case now != nil: // a token of a short life is never valid for long enough
+			return now, nil
+		} // what came was refused to somebody else meanwhile
 	}
-	flight := l.flight
-	l.mu.Unlock()
-	late := time.NewTimer(l.patience)
-	defer late.Stop()
-	select {
-	case <-flight:
-	case <-late.C:
-		return nil, &credentialError{errors.New("no source of credentials answered in time"), true}
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.failed != nil {
-		return nil, l.failed
-	}
-	return l.now, nil
 }
 
 // fetch gets a token and ends the flight.
@@ -234,10 +241,14 @@ func (l *login) remember(text []byte) {
 }
 
 // renew drops the token that the service has refused, and what it came from. It tells
-// whether that was not done a moment ago, so that there may be a better one.
-func (l *login) renew() bool {
+// whether there may be a better one: another has come since the refused one was sent, is
+// on its way, or was not looked for a moment ago.
+func (l *login) renew(refused *oauth2.Token) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.flight != nil || l.now == nil || refused == nil || l.now.AccessToken != refused.AccessToken {
+		return true
+	}
 	if time.Since(l.read) < rereadAfter {
 		return false
 	}
