@@ -3,8 +3,11 @@
 package actions
 
 import (
+	"encoding/xml"
 	"errors"
+	"net/http"
 	"os"
+	"slices"
 	"testing"
 
 	"sd/actions/steps"
@@ -35,5 +38,35 @@ func TestPermanentLeavesNoVersions(t *testing.T) {
 		if _, err := u.Undelete(t.Context(), key, ""); !errors.Is(err, want) {
 			t.Errorf("Undelete(%q) = %v, want %v", key, err, want)
 		}
+	}
+}
+
+// A file that is removed for good takes nothing along that lay in a folder of its name, and a
+// folder nothing of a file.
+func TestPermanentPurgesItsOwnKind(t *testing.T) {
+	server := testserver.Gofakes3(t, "bucket")
+	must(t, server.KeepVersions(t.Context(), "bucket"))
+	w := newWorld(t, t.TempDir(), server.URL, "bucket")
+	server.MustPut(t, "bucket", "file/x", "hidden", "folder", "hidden")
+	for _, key := range []string{"file/x", "folder"} {
+		must(t, server.Delete(t.Context(), "bucket", key))
+	}
+	server.MustPut(t, "bucket", "file", "x", "folder/x", "x")
+	o := steps.Options{Permanent: true, Recursive: true}
+	w.act(t, steps.Remove, o, "s3://bucket/file")
+	w.act(t, steps.Remove, o, "s3://bucket/folder")
+	reply, err := http.Get(server.URL + "/bucket?versions") // this server lets everybody ask
+	must(t, err)
+	defer reply.Body.Close()
+	var left struct {
+		Version []struct{ Key string }
+	}
+	must(t, xml.NewDecoder(reply.Body).Decode(&left))
+	var keys []string
+	for _, v := range left.Version {
+		keys = append(keys, v.Key)
+	}
+	if want := []string{"file/x", "folder"}; !slices.Equal(keys, want) {
+		t.Errorf("versions of %q are left, want those of %q", keys, want)
 	}
 }

@@ -73,7 +73,7 @@ func (r *run) purged(ctx context.Context, s *steps.Step, from stores.Store, rec 
 		return rec, nil
 	}
 	if keeps, err = keeper.KeepsVersions(ctx); err == nil && keeps {
-		err = purger.Purge(ctx, s.From.Name)
+		err = purger.Purge(ctx, s.From.Name, s.Op == steps.OpRmdir)
 	}
 	return rec, err
 }

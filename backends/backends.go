@@ -194,11 +194,12 @@ type Undeleter interface {
 	Undelete(ctx context.Context, name, version string) (Entry, error)
 }
 
-// A Purger removes for good what the store keeps of removed files: of name, and of all that
-// lay below it. Files that are there are left alone, and so are their older versions. A store
-// that keeps nothing has nothing to do.
+// A Purger removes for good what the store keeps of removed files: of the file name, or with
+// below of all that lay in and below the folder name, and then not of a file that had that name.
+// Files that are there are left alone, and so are their older versions. A store that keeps nothing
+// has nothing to do.
 type Purger interface {
-	Purge(ctx context.Context, name string) error
+	Purge(ctx context.Context, name string, below bool) error
 }
 
 // UploadLimits are what a store's uploads in parts must keep to; sizes in bytes.

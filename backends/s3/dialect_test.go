@@ -176,17 +176,52 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Purge(ctx, ""); !errors.Is(err, backends.ErrIsDir) {
-		t.Errorf("the whole bucket: got %v, want %v", err, backends.ErrIsDir)
+	for _, below := range []bool{false, true} {
+		if err := l.Purge(ctx, "", below); !errors.Is(err, backends.ErrIsDir) {
+			t.Errorf("the whole bucket: got %v, want %v", err, backends.ErrIsDir)
+		}
 	}
 	for range 2 {
-		if err := l.Purge(ctx, "d"); err != nil {
+		if err := l.Purge(ctx, "d", true); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, want := range map[string]error{"d/gone": iofs.ErrNotExist, "d/sub/gone": iofs.ErrNotExist, "d/stays": nil, "dd": nil} {
 		if _, err := l.Undelete(ctx, name, ""); !errors.Is(err, want) {
 			t.Errorf("Undelete(%q) = %v, want %v", name, err, want)
+		}
+	}
+}
+
+// TestPurgeOfOneKind leaves what was removed with the folder of a file's name, and the other way round.
+func TestPurgeOfOneKind(t *testing.T) {
+	t.Parallel()
+	server := testserver.Gofakes3(t, bucket) // where a file and a folder of one name can be
+	if err := server.KeepVersions(t.Context(), bucket); err != nil {
+		t.Fatal(err)
+	}
+	l := labOn(t, server, func(c *Config) { c.Service = "b2" })
+	ctx := t.Context()
+	for _, name := range []string{"file/x", "file", "folder/x", "folder"} {
+		if _, err := l.Put(ctx, name, strings.NewReader(name), int64(len(name)), backends.Meta{}, backends.Cond{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Remove(ctx, name, backends.Cond{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Purge(ctx, "file", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Purge(ctx, "folder", true); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"file", "folder"} {
+		for _, below := range []bool{false, true} {
+			left, err := l.hidden(ctx, name, below)
+			if want := below == (name == "file"); len(left) > 0 != want || err != nil {
+				t.Errorf("of %s (below it: %v) is left %v, %v", name, below, left, err)
+			}
 		}
 	}
 }
@@ -200,7 +235,7 @@ func TestProbeLeavesNoVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Close()
-	if left, err := b.hidden(t.Context(), *b.caps.key.Load()); len(left) > 0 || err != nil {
+	if left, err := b.hidden(t.Context(), *b.caps.key.Load(), false); len(left) > 0 || err != nil {
 		t.Errorf("the probe left %v, %v", left, err)
 	}
 }

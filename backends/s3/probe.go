@@ -217,7 +217,7 @@ func (p *probing) delete(ctx context.Context, key string, ifMatch *string) error
 func (p *probing) tidy(ctx context.Context) {
 	p.remove(ctx, p.key)
 	if p.kept {
-		_ = p.b.purge(work(ctx), p.key)
+		_ = p.b.purge(work(ctx), p.key, false)
 	}
 }
 

@@ -19,15 +19,15 @@ const purgesAtOnce = 8
 
 // Purge removes the versions of what is hidden by a removal, and then what hides them: not
 // the other way round, or they would be there again for a moment.
-func (b *Backend) Purge(ctx context.Context, name string) error {
-	return pathError("purge", name, b.purge(work(ctx), name))
+func (b *Backend) Purge(ctx context.Context, name string, below bool) error {
+	return pathError("purge", name, b.purge(work(ctx), name, below))
 }
 
-func (b *Backend) purge(ctx context.Context, name string) error {
+func (b *Backend) purge(ctx context.Context, name string, below bool) error {
 	if name == "" {
 		return backends.ErrIsDir // the whole bucket is not asked for by an empty name
 	}
-	hidden, err := b.hidden(ctx, name)
+	hidden, err := b.hidden(ctx, name, below)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil // it knows no versions
 	}
@@ -63,13 +63,15 @@ type versionsOf struct {
 	removed           bool // the newest is a marker
 }
 
-// hidden finds what is kept of removed files: of name and below it. Of the keys that only begin
-// like name no more than one page is looked at.
-func (b *Backend) hidden(ctx context.Context, name string) (map[string]*versionsOf, error) {
+// hidden finds what is kept of removed files: of name, or of all below it. Of the keys that only
+// begin like name no more than one page is looked at.
+func (b *Backend) hidden(ctx context.Context, name string, below bool) (map[string]*versionsOf, error) {
 	found := map[string]*versionsOf{}
-	err := b.addVersions(ctx, found, name, func(key string) bool { return key == name })
-	if err == nil {
+	var err error
+	if below {
 		err = b.addVersions(ctx, found, prefix(name), func(string) bool { return true })
+	} else {
+		err = b.addVersions(ctx, found, name, func(key string) bool { return key == name })
 	}
 	for key, h := range found {
 		if !h.removed {
