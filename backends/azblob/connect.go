@@ -38,7 +38,7 @@ func (b *Backend) connect(ctx context.Context) (*conn, error) {
 	}
 	c, err := b.dial()
 	if err != nil {
-		return nil, &credentialError{err}
+		return nil, &credentialError{err, false}
 	}
 	b.conn = c
 	return c, nil
@@ -77,7 +77,7 @@ func (b *Backend) dial() (c *conn, err error) {
 	case AuthDefault:
 		chain := b.chain
 		if chain == nil {
-			if chain, err = azidentity.NewDefaultAzureCredential(nil); err != nil {
+			if chain, err = newChain(azidentity.DefaultAzureCredentialOptions{}); err != nil {
 				return nil, err
 			}
 		}
@@ -87,6 +87,12 @@ func (b *Backend) dial() (c *conn, err error) {
 	}
 	c.api, err = container.NewClientWithNoCredential(url, o)
 	return c, err
+}
+
+// newChain makes the chain of the SDK's sources of credentials.
+func newChain(o azidentity.DefaultAzureCredentialOptions) (azcore.TokenCredential, error) {
+	o.PerRetryPolicies = append(o.PerRetryPolicies, noting{})
+	return azidentity.NewDefaultAzureCredential(&o)
 }
 
 // mend tells whether asking once more may help, because there is another secret than the

@@ -115,27 +115,23 @@ var statuses = map[int]struct {
 // explain maps an SDK error to the sentinels of package backends. The server's own
 // code and request id stay in the text; secrets do not.
 func (b *Backend) explain(err error) error {
+	var missing *credentialError
+	if errors.As(err, &missing) {
+		return b.noLogin(missing)
+	}
 	if err == nil || errors.Is(err, backends.ErrOffline) || errors.Is(err, backends.ErrChanged) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	var (
-		own     *rest.ProtocolError
-		body    *source.Error
-		missing *credentialError
+		own  *rest.ProtocolError
+		body *source.Error
 	)
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &body):
 		return body.Unwrap()
-	case errors.As(err, &missing):
-		b.expired.Store(true)
-		return &answerError{
-			kind:    iofs.ErrPermission,
-			text:    "no login: " + adviceOf(b.cfg.Auth),
-			details: b.clean(missing.Error()),
-		}
 	}
 	status, code := statusOf(err), codeOf(err)
 	switch {
@@ -167,6 +163,16 @@ func (b *Backend) explain(err error) error {
 		}
 	}
 	return &answerError{means.kind, means.text, b.details(err, status, code), status, code}
+}
+
+// noLogin explains a failure to find out who we are.
+func (b *Backend) noLogin(missing *credentialError) error {
+	details := b.clean(missing.Error())
+	if missing.unreachable {
+		return &answerError{kind: backends.ErrOffline, text: "no login: who gives it does not answer", details: details}
+	}
+	b.expired.Store(true)
+	return &answerError{kind: iofs.ErrPermission, text: "no login: " + adviceOf(b.cfg.Auth), details: details}
 }
 
 func adviceOf(auth string) string {

@@ -3,15 +3,23 @@ package azblob
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
 // credentialError is a failure to find out who we are. No request was sent.
-type credentialError struct{ error }
+type credentialError struct {
+	error
+	unreachable bool // nobody has refused anything: who should be asked did not answer
+}
 
 func (e *credentialError) Unwrap() error { return e.error }
 
@@ -71,7 +79,7 @@ func (t *tokens) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 	if f == nil || !sameQuestion(f.asked, o) {
 		if t.life.Err() != nil {
 			defer t.mu.Unlock()
-			return azcore.AccessToken{}, &credentialError{errors.New("the volume was closed")}
+			return azcore.AccessToken{}, &credentialError{errors.New("the volume was closed"), true}
 		}
 		f = &tokenFlight{asked: o, done: make(chan struct{})}
 		t.flight = f
@@ -86,19 +94,20 @@ func (t *tokens) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 	case <-ctx.Done():
 		return azcore.AccessToken{}, context.Cause(ctx)
 	case <-timer.C:
-		return azcore.AccessToken{}, &credentialError{errors.New("no source of credentials answered in time")}
+		return azcore.AccessToken{}, &credentialError{errors.New("no source of credentials answered in time"), true}
 	}
 }
 
 func (t *tokens) fly(f *tokenFlight) {
 	ctx, cancel := context.WithTimeout(t.life, longest)
 	defer cancel()
-	f.token, f.err = t.chain.GetToken(ctx, f.asked)
+	var cut atomic.Bool
+	f.token, f.err = t.chain.GetToken(context.WithValue(ctx, cutKey{}, &cut), f.asked)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failed = nil
 	if f.err != nil {
-		f.err = &credentialError{f.err}
+		f.err = &credentialError{f.err, ctx.Err() != nil || unanswered(f.err, cut.Load())}
 		t.failed, t.until = f.err, time.Now().Add(t.patience)
 	} else {
 		t.last = f.token.Token
@@ -109,6 +118,41 @@ func (t *tokens) fly(f *tokenFlight) {
 	}
 	close(f.done)
 }
+
+// cutKey is the key of contexts whose value, an *atomic.Bool, is set once a request for a
+// token got no answer: of that the SDK's errors keep only the text.
+type cutKey struct{}
+
+// noting is what notes it.
+type noting struct{}
+
+// Do is called for each attempt of a request.
+func (noting) Do(req *policy.Request) (*http.Response, error) {
+	reply, err := req.Next()
+	if cut, ok := req.Raw().Context().Value(cutKey{}).(*atomic.Bool); ok && err != nil {
+		cut.Store(true)
+	}
+	return reply, err
+}
+
+// unanswered tells whether a chain of credentials failed because who should be asked did
+// not answer; cut is whether any request got no answer. Away from any cloud the metadata
+// server does not either, which the chain takes for a source that is not there.
+func unanswered(err error, cut bool) bool {
+	var failed *azidentity.AuthenticationFailedError
+	switch {
+	case errors.As(err, new(*net.OpError)), errors.As(err, new(*net.DNSError)), errors.Is(err, context.DeadlineExceeded):
+		return true
+	case errors.As(err, &failed) && failed.RawResponse != nil:
+		return failed.RawResponse.StatusCode >= 500
+	case errors.As(err, &failed) && cut:
+		return true
+	}
+	return strings.Contains(err.Error(), azOffline)
+}
+
+// azOffline is in what the program az says where it cannot reach who gives the tokens.
+const azOffline = "Max retries exceeded with url"
 
 func sameQuestion(a, b policy.TokenRequestOptions) bool {
 	if len(a.Scopes) != len(b.Scopes) || a.Claims != b.Claims || a.TenantID != b.TenantID || a.EnableCAE != b.EnableCAE {

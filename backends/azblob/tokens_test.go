@@ -1,0 +1,113 @@
+package azblob
+
+import (
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"sd/backends"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// chained makes a backend whose tokens come from source, for the container that s plays.
+func chained(t *testing.T, s *httptest.Server, source azcore.TokenCredential) *Backend {
+	t.Helper()
+	b := open(t, func(c *Config) {
+		c.Endpoint, c.Container, c.Auth, c.Transport = s.URL, "strange", AuthDefault, s.Client().Transport
+	})
+	b.chain = source
+	return b
+}
+
+// TestUnreachableLogin tells who did not answer from who has refused.
+func TestUnreachableLogin(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	for name, tt := range map[string]struct {
+		err  error
+		want error
+	}{
+		"no network": {&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "login.example.com"}}, backends.ErrOffline},
+		"az without a network": {errors.New("AzureCLICredential: ERROR: HTTPSConnectionPool(host='login.microsoftonline.com', port=443): " +
+			"Max retries exceeded with url: /organizations"), backends.ErrOffline},
+		"az without a login": {errors.New("AzureCLICredential: ERROR: Please run 'az login' to setup account."), iofs.ErrPermission},
+		"no such file":       {&os.PathError{Op: "open", Path: "token", Err: os.ErrNotExist}, iofs.ErrPermission},
+		"refused":            {&azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 401, Body: http.NoBody}}, iofs.ErrPermission},
+		"overloaded":         {&azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 503, Body: http.NoBody}}, backends.ErrOffline},
+	} {
+		b := chained(t, s, &chain{err: tt.err})
+		_, err := b.Stat(t.Context(), "file")
+		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), "no login") {
+			t.Errorf("%s: got %v, want %v", name, err, tt.want)
+		}
+		if h := b.Health(); !h.Online || h.Expired != (tt.want == iofs.ErrPermission) {
+			t.Errorf("%s: got %+v", name, h)
+		}
+		checkError(t, err)
+	}
+	b := chained(t, s, &chain{takes: time.Hour})
+	b.cfg.Patience = 50 * time.Millisecond
+	if _, err := b.Stat(t.Context(), "file"); !errors.Is(err, backends.ErrOffline) || !strings.Contains(err.Error(), "in time") || b.Health().Expired {
+		t.Errorf("got %v, %+v, want %v and a login that has not ended", err, b.Health(), backends.ErrOffline)
+	}
+}
+
+// TestUnreachableSources asks the SDK's own sources, who keep only the text of what has
+// gone wrong.
+func TestUnreachableSources(t *testing.T) {
+	for name, value := range map[string]string{
+		"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential", "AZURE_TENANT_ID": "tenant",
+		"AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": "secret-of-the-tests",
+	} {
+		t.Setenv(name, value)
+	}
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	refuses := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "openid-configuration") {
+			fmt.Fprintf(w, `{"token_endpoint":"https://%s/tenant/token","authorization_endpoint":"https://%[1]s/tenant/a","issuer":"https://%[1]s/tenant"}`, r.Host)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"error":"invalid_client"}`)
+	}))
+	defer refuses.Close()
+	away := httptest.NewTLSServer(http.NotFoundHandler())
+	away.Close()
+	for _, tt := range []struct {
+		at   *httptest.Server
+		want error
+	}{{refuses, iofs.ErrPermission}, {away, backends.ErrOffline}} {
+		source, err := newChain(azidentity.DefaultAzureCredentialOptions{
+			DisableInstanceDiscovery: true,
+			ClientOptions: policy.ClientOptions{
+				Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: tt.at.URL},
+				Transport: refuses.Client(),
+				Retry:     policy.RetryOptions{MaxRetries: -1},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := chained(t, s, source)
+		_, err = b.Stat(t.Context(), "file")
+		if !errors.Is(err, tt.want) || strings.Contains(err.Error(), "secret-of-the-tests") {
+			t.Errorf("got %v, want %v", err, tt.want)
+		}
+		if h := b.Health(); !h.Online || h.Expired != (tt.want == iofs.ErrPermission) {
+			t.Errorf("got %+v", h)
+		}
+	}
+}
