@@ -125,6 +125,8 @@ func loginRefused(err error) bool {
 	switch answer.ErrorCode {
 	case "AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation":
 		return true
+	case codeSource: // the request itself was let in
+		return false
 	case "AuthorizationFailure": // of the rights, as a rule
 		return answer.RawResponse != nil && strings.HasPrefix(messageOf(answer.RawResponse), "Server failed to authenticate")
 	}

@@ -45,21 +45,24 @@ const (
 	adviceRights = "the account may not do this: ask the container's owner for the right"
 	adviceLogin  = "the key or the signature is wrong or has expired: renew it with sd volume login"
 	adviceChain  = "the login has expired: log in again with az login, or renew what the environment gives"
+	adviceSource = "the service may not read what it was to copy: ask the container's owner for the right"
 	adviceClock  = "this machine's clock is wrong: set it"
 	adviceLease  = "another program holds a lease on it: let it end or break the lease"
 	adviceKept   = "a policy of the container keeps it from being changed"
 	adviceBlocks = "another program has begun to upload it with blocks of another kind: let that end, or remove the file"
 )
 
-// codes says what the answers' codes mean. A code that is not here is judged by its
-// HTTP status.
-var codes = map[string]struct {
+// meaning is what an answer means.
+type meaning struct {
 	kind error
 	text string
-}{
+}
+
+// codes says what the answers' codes mean. A code that is not here is judged by its
+// HTTP status.
+var codes = map[string]meaning{
 	"BlobNotFound":                     {iofs.ErrNotExist, ""},
 	"ResourceNotFound":                 {iofs.ErrNotExist, ""},
-	"CannotVerifyCopySource":           {iofs.ErrNotExist, ""},
 	"BlobAlreadyExists":                {iofs.ErrExist, ""},
 	"ConditionNotMet":                  {backends.ErrChanged, ""},
 	"SourceConditionNotMet":            {backends.ErrChanged, ""},
@@ -93,10 +96,7 @@ var codes = map[string]struct {
 	"OperationTimedOut":                {backends.ErrOffline, "the server did not finish in time"},
 }
 
-var statuses = map[int]struct {
-	kind error
-	text string
-}{
+var statuses = map[int]meaning{
 	http.StatusUnauthorized:          {iofs.ErrPermission, adviceLogin},
 	http.StatusForbidden:             {iofs.ErrPermission, adviceRights},
 	http.StatusNotFound:              {iofs.ErrNotExist, ""},
@@ -110,6 +110,18 @@ var statuses = map[int]struct {
 	http.StatusServiceUnavailable:    {backends.ErrOffline, "the server is overloaded"},
 	http.StatusGatewayTimeout:        {backends.ErrOffline, "the server is overloaded"},
 	http.StatusInsufficientStorage:   {backends.ErrQuota, ""},
+}
+
+// codeSource is the code of a copy whose source the service could not read, for whatever
+// reason.
+const codeSource = "CannotVerifyCopySource"
+
+// ofSource says what such an answer means. Other statuses mean what they always do.
+var ofSource = map[int]meaning{
+	http.StatusUnauthorized:        {iofs.ErrPermission, adviceSource},
+	http.StatusForbidden:           {iofs.ErrPermission, adviceSource},
+	http.StatusConflict:            {iofs.ErrPermission, adviceSource},
+	http.StatusInternalServerError: {backends.ErrOffline, "the server could not read in time what it was to copy"},
 }
 
 // explain maps an SDK error to the sentinels of package backends. The server's own
@@ -143,6 +155,9 @@ func (b *Backend) explain(err error) error {
 		return &rest.ProtocolError{Text: "the answer is none that Azure gives: " + b.clean(err.Error())}
 	}
 	means, ok := codes[code]
+	if code == codeSource {
+		means, ok = ofSource[status]
+	}
 	if !ok {
 		means = statuses[status]
 	}
