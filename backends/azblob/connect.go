@@ -180,15 +180,16 @@ func passing(resp *http.Response, err error) bool {
 
 // readable returns a URL of a blob that the service itself may read, to copy from it, and
 // what the request has to carry beside it.
-func (c *conn) readable(name string) (url string, authorization *string, err error) {
+func (c *conn) readable(ctx context.Context, name string) (url string, authorization *string, err error) {
 	blob := c.api.NewBlobClient(name)
 	switch {
 	case c.tokens != nil:
-		if token := c.tokens.given(); token != "" {
-			bearer := "Bearer " + token
-			authorization = &bearer
+		token, err := c.tokens.given(ctx)
+		if err != nil {
+			return "", nil, err
 		}
-		return blob.URL(), authorization, nil
+		bearer := "Bearer " + token
+		return blob.URL(), &bearer, nil
 	case c.secret != "" && !strings.Contains(blob.URL(), "sig="):
 		url, err = blob.GetSASURL(sas.BlobPermissions{Read: true}, time.Now().Add(4*time.Hour), nil)
 		return url, nil, err

@@ -163,7 +163,7 @@ func (b *Backend) sourceURL(ctx context.Context, name string) (url string, autho
 	if err != nil {
 		return "", nil, err
 	}
-	return c.readable(name)
+	return c.readable(ctx, name)
 }
 
 // copyFailed finds out what a refused copy failed by: the original, the target or not at

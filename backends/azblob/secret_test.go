@@ -267,8 +267,8 @@ func TestTokens(t *testing.T) {
 		if err != nil || got.Token != "token" || slow.asked.Load() != 1 {
 			t.Errorf("got %+v, %v after %d questions", got, err, slow.asked.Load())
 		}
-		if tokens.given() != "token" {
-			t.Errorf("got %q", tokens.given())
+		if got, err := tokens.given(t.Context()); got != "token" || err != nil {
+			t.Errorf("got %q, %v", got, err)
 		}
 		tokens.close()
 

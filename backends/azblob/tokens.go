@@ -45,7 +45,8 @@ type tokens struct {
 	flight *tokenFlight
 	failed error
 	until  time.Time
-	last   string
+	asked  policy.TokenRequestOptions // what last is the answer to
+	last   azcore.AccessToken
 }
 
 type tokenFlight struct {
@@ -68,9 +69,14 @@ func (t *tokens) close() {
 	t.running.Wait()
 }
 
-// GetToken is the SDK's question. It keeps what it gets until shortly before its end.
+// GetToken is the SDK's question. It keeps what it gets until shortly before its end, and
+// until then gets it again here.
 func (t *tokens) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	t.mu.Lock()
+	if lasting(t.last) && sameQuestion(t.asked, o) {
+		defer t.mu.Unlock()
+		return t.last, nil
+	}
 	if t.failed != nil && time.Now().Before(t.until) {
 		defer t.mu.Unlock()
 		return azcore.AccessToken{}, t.failed
@@ -110,8 +116,8 @@ func (t *tokens) fly(f *tokenFlight) {
 		f.err = &credentialError{f.err, ctx.Err() != nil || unanswered(f.err, cut.Load())}
 		t.failed, t.until = f.err, time.Now().Add(t.patience)
 	} else {
-		t.last = f.token.Token
-		t.hide(t.last)
+		t.last, t.asked = f.token, f.asked
+		t.hide(f.token.Token)
 	}
 	if t.flight == f {
 		t.flight = nil
@@ -166,9 +172,33 @@ func sameQuestion(a, b policy.TokenRequestOptions) bool {
 	return true
 }
 
-// given returns the token that was got last, "" if none was.
-func (t *tokens) given() string {
+// given returns the token that came last, whatever was asked; another one where there is
+// none or it is soon at its end.
+func (t *tokens) given(ctx context.Context) (string, error) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.last
+	last, again := t.last, t.asked
+	t.mu.Unlock()
+	if lasting(last) {
+		return last.Token, nil
+	}
+	if again.Claims = ""; len(again.Scopes) == 0 { // the SDK has not asked yet
+		again = policy.TokenRequestOptions{Scopes: []string{scope}, EnableCAE: true}
+	}
+	got, err := t.GetToken(ctx, again)
+	if err != nil && time.Now().Before(last.ExpiresOn) {
+		return last.Token, nil
+	}
+	return got.Token, err
+}
+
+// scope is what the SDK asks a token for.
+const scope = "https://storage.azure.com/.default"
+
+// lasting tells whether the SDK would go on with a token.
+func lasting(token azcore.AccessToken) bool {
+	end := token.RefreshOn
+	if end.IsZero() {
+		end = token.ExpiresOn.Add(-5 * time.Minute)
+	}
+	return token.Token != "" && time.Now().Before(end)
 }

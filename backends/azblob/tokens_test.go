@@ -1,6 +1,7 @@
 package azblob
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	iofs "io/fs"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,5 +111,81 @@ func TestUnreachableSources(t *testing.T) {
 		if h := b.Health(); !h.Online || h.Expired != (tt.want == iofs.ErrPermission) {
 			t.Errorf("got %+v", h)
 		}
+	}
+}
+
+// lives is a source of numbered tokens; the first is at its end after a while.
+type lives struct {
+	first time.Duration
+	only  bool // there is no second
+	asked atomic.Int64
+}
+
+func (l *lives) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	n, life := l.asked.Add(1), time.Hour
+	if n == 1 {
+		life = l.first
+	}
+	if n > 1 && l.only {
+		return azcore.AccessToken{}, errors.New("no more tokens")
+	}
+	if len(o.Scopes) != 1 || o.Scopes[0] != scope {
+		return azcore.AccessToken{}, fmt.Errorf("asked for %q", o.Scopes)
+	}
+	return azcore.AccessToken{Token: fmt.Sprintf("token-%d", n), ExpiresOn: time.Now().Add(life)}, nil
+}
+
+// TestTokenOfSource has a copy carry the same token for itself and for its source, be it
+// the first request or the first after the token's end.
+func TestTokenOfSource(t *testing.T) {
+	t.Parallel()
+	var own, source atomic.Value
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"v"`)
+		switch op(r) {
+		case "COPY":
+			own.Store(r.Header.Get("Authorization"))
+			source.Store(r.Header.Get("x-ms-copy-source-authorization"))
+			w.WriteHeader(http.StatusAccepted)
+		default:
+			fmt.Fprint(w, "text")
+		}
+	}))
+	defer s.Close()
+	for _, tt := range []struct {
+		name   string
+		first  time.Duration // the life of the first token
+		only   bool          // there is no second
+		before bool          // something is asked before the copy
+		want   string
+		asked  int64
+	}{
+		{"the first request", time.Hour, false, false, "Bearer token-1", 1},
+		{"another request before", time.Hour, false, true, "Bearer token-1", 1},
+		{"a token at its end", -time.Second, false, true, "Bearer token-2", 2},
+		{"a token near its end", time.Minute, true, true, "Bearer token-1", 2},
+	} {
+		from := &lives{first: tt.first, only: tt.only}
+		b := chained(t, s, from)
+		if tt.before {
+			if got, _, err := read(t.Context(), b, "file", "", 0, -1); got != "text" || err != nil {
+				t.Fatalf("%s: got %q, %v", tt.name, got, err)
+			}
+		}
+		if _, err := b.Copy(t.Context(), "dst", "file", backends.CopyOptions{Source: "v", Size: 4}); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if own.Load() != tt.want || source.Load() != tt.want {
+			t.Errorf("%s: got %v, and %v for the source, want %v", tt.name, own.Load(), source.Load(), tt.want)
+		}
+		if n := from.asked.Load(); n != tt.asked {
+			t.Errorf("%s: %d tokens were asked for, want %d", tt.name, n, tt.asked)
+		}
+	}
+	// Where no token is to be had, the copy is not tried.
+	own.Store("")
+	b := chained(t, s, &chain{err: errors.New("no login")})
+	if _, err := b.Copy(t.Context(), "dst", "file", backends.CopyOptions{Source: "v", Size: 4}); !errors.Is(err, iofs.ErrPermission) || own.Load() != "" {
+		t.Errorf("got %v, sent %v, want %v", err, own.Load(), iofs.ErrPermission)
 	}
 }
