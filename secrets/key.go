@@ -32,7 +32,7 @@ func (s *store) readKey() (key, error) {
 	}
 	identity, err := age.ParseX25519Identity(strings.TrimSpace(string(data)))
 	if err != nil {
-		return key{}, errors.New("it is no key") // without age's words, which may quote it
+		return key{}, ErrKey // without age's words, which may quote it
 	}
 	return key{identity}, nil
 }
@@ -40,7 +40,7 @@ func (s *store) readKey() (key, error) {
 // makeKey reads the key and makes it at first use. Processes that come at once get the same.
 func (s *store) makeKey() (key, error) {
 	if k, err := s.readKey(); !errors.Is(err, iofs.ErrNotExist) {
-		return k, err
+		return k, s.damaged(err)
 	}
 	unlock, err := s.lock("lock")
 	if err != nil {
@@ -48,13 +48,21 @@ func (s *store) makeKey() (key, error) {
 	}
 	defer unlock()
 	if k, err := s.readKey(); !errors.Is(err, iofs.ErrNotExist) {
-		return k, err
+		return k, s.damaged(err)
 	}
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		return key{}, err
 	}
 	return key{identity}, writeFile(s.keyPath(), []byte(identity.String()+"\n"))
+}
+
+// damaged puts an error of readKey in the words of all who read secrets.
+func (s *store) damaged(err error) error {
+	if errors.Is(err, ErrKey) {
+		return &DamagedError{Name: "all", Path: s.keyPath(), Err: err}
+	}
+	return err
 }
 
 // lock waits until this process alone has the lock of that name. The disk frees it when the

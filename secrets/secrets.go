@@ -20,11 +20,12 @@ type Store interface {
 	// Get returns the secret. One that is not there is fs.ErrNotExist, one that cannot be
 	// read a *DamagedError or *KeyringError.
 	Get(name string) ([]byte, error)
-	// Set keeps v under name in place of what was there.
+	// Set keeps v under name in place of what was there, which need not be readable.
 	Set(name string, v []byte) error
 	// Update replaces the secret by what change makes of it (nil where there is none, or where
 	// it is damaged), while no other Update of this store goes on. An error of change is
-	// returned as it is, and leaves all as it was. Equal bytes are not written.
+	// returned as it is, and leaves all as it was. Equal bytes are not written. A keyring that
+	// does not give out the old secret is a *KeyringError: only Set replaces what nobody can read.
 	Update(name string, change func(old []byte) ([]byte, error)) error
 	// Delete removes the secret. One that is not there is fs.ErrNotExist.
 	Delete(name string) error
@@ -47,11 +48,18 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
+	if errors.Is(e.Err, ErrKey) {
+		return fmt.Sprintf("the key that all secrets are encrypted with is damaged: remove %s, and give all of them again, each with \"sd volume login NAME\"", e.Path)
+	}
 	return fmt.Sprintf("the stored secret %q cannot be read (%s: %v): %s", e.Name, e.Path, e.Err, again)
 }
 
 // Unwrap returns what was found.
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// ErrKey is the Err of a DamagedError where it is the key of all secrets that is damaged.
+// Until its file is removed, no secret is read and none is kept.
+var ErrKey = errors.New("it is no key")
 
 // KeyringError says that a secret lies in the desktop's keyring, which does not give it out.
 type KeyringError struct {

@@ -256,8 +256,11 @@ func TestDamagedFiles(t *testing.T) {
 	for what, content := range map[string][]byte{"empty key": {}, "garbage key": identity[:20], "two keys": append(bytes.Clone(identity), identity...)} {
 		os.WriteFile(s.keyPath(), content, 0o600)
 		check(what)
-		if err := s.Set("c", []byte(hunter)); err == nil || strings.Contains(err.Error(), string(identity[:20])) {
-			t.Errorf("%s: Set: %v, want an error without the key", what, err)
+		_, gerr := s.Get("a")
+		for _, err := range []error{gerr, s.Set("c", []byte(hunter)), s.Update("a", func([]byte) ([]byte, error) { return []byte("x"), nil })} {
+			if !errors.Is(err, ErrKey) || !strings.Contains(err.Error(), "remove "+s.keyPath()) || strings.Contains(err.Error(), string(identity[:20])) {
+				t.Errorf("%s: %v, want an error that says which file to remove, without the key", what, err)
+			}
 		}
 	}
 	os.Remove(s.keyPath())
@@ -349,5 +352,12 @@ func TestUpdate(t *testing.T) {
 	err = locked.Update("a", func([]byte) ([]byte, error) { t.Error("asked without the old secret"); return nil, nil })
 	if !errors.As(err, new(*KeyringError)) {
 		t.Errorf("got %v, want a KeyringError: the other secrets in it would be lost", err)
+	}
+	// Who has all of them gives them anew.
+	if err := locked.Set("a", []byte("all")); err != nil {
+		t.Error(err)
+	}
+	if v, err := locked.Get("a"); string(v) != "all" || err != nil {
+		t.Errorf("got %q, %v, want all", v, err)
 	}
 }

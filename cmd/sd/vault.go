@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"sync"
 	"time"
 
@@ -75,6 +76,21 @@ func (v vault) set(change map[string]string) error {
 		}
 		return true
 	})
+}
+
+// replace is set for who has all of them: what is there and cannot be read is in nobody's way.
+func (v vault) replace(all map[string]string) error {
+	err := v.set(all)
+	if !errors.As(err, new(*secrets.KeyringError)) {
+		return err
+	}
+	all = maps.Clone(all)
+	maps.DeleteFunc(all, func(_, text string) bool { return text == "" })
+	text, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	return v.keys.Set(v.at, text)
 }
 
 // saveToken keeps a token that the service has given in place of an older one. One that is

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"sd/internal/testserver"
 	"sd/library"
 	"sd/secrets"
 )
@@ -87,4 +90,41 @@ func TestNoSecret(t *testing.T) {
 	if got, err := v.get(secretAccessKey); got != "s" || err != nil {
 		t.Errorf("after giving it again: got %q, %v", got, err)
 	}
+}
+
+// TestUnreadableKeys follows what the errors say to do: the key is given again where the keyring
+// that has it is not there, and after the damaged key of all is removed.
+func TestUnreadableKeys(t *testing.T) {
+	server := testserver.Versitygw(t, "photos")
+	s := newSandbox(t)
+	login := func() result {
+		return s.runWith(testserver.SecretKey, nil, "volume", "login", "pics", "--secret-stdin")
+	}
+	s.addBucket(server, "pics", "photos")
+	dir := filepath.Join(s.home, ".local", "share", "sd", "secrets")
+	files, err := filepath.Glob(filepath.Join(dir, "*.secret"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("got %q, %v, want one secret", files, err)
+	}
+	const inKeyring = "keyring\n" // as a session with a desktop has left it
+	writeFile(t, files[0], inKeyring)
+	s.run("volume", "test", "pics").want(t, 1, "", `or give it anew with "sd volume login NAME"`)
+	login().want(t, 0, "has its new key", "")
+	s.must("volume", "test", "pics").want(t, 0, "answers", "")
+
+	identity := filepath.Join(dir, "identity.txt")
+	writeFile(t, identity, "garbage")
+	s.run("volume", "test", "pics").want(t, 1, "", "remove "+identity)
+	login().want(t, 1, "", "remove "+identity)
+	if err := os.Remove(identity); err != nil {
+		t.Fatal(err)
+	}
+	login().want(t, 0, "has its new key", "")
+	s.must("volume", "test", "pics").want(t, 0, "answers", "")
+
+	// Nobody can remove it from a keyring that is not there, and it may be added again.
+	writeFile(t, files[0], inKeyring)
+	s.run("volume", "remove-cloud", "pics")
+	s.addBucket(server, "pics", "photos")
+	s.must("volume", "test", "pics").want(t, 0, "answers", "")
 }

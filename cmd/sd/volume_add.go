@@ -128,7 +128,7 @@ func (a *app) addDraft(ctx context.Context, p *places, d draft, noCheck bool) (*
 	}
 	kept := newVault(p.keys, d.row())
 	if len(all) > 0 {
-		if err := kept.set(all); err != nil {
+		if err := kept.replace(all); err != nil {
 			return nil, fmt.Errorf("the key could not be kept: %w", err)
 		}
 	}

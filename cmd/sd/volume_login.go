@@ -11,6 +11,7 @@ import (
 	"sd/login"
 	"sd/resolver"
 	"sd/sdpath"
+	"sd/secrets"
 )
 
 func (a *app) volumeLoginCommand() *cobra.Command {
@@ -50,6 +51,9 @@ func (a *app) volumeLogin(ctx context.Context, name string, from secretSource) e
 		return err
 	}
 	kept := newVault(p.keys, v.Info)
+	if _, err := kept.some(); errors.Is(err, secrets.ErrKey) {
+		return err // nothing can be kept: before anybody logs in
+	}
 	change, err := a.newSecrets(ctx, v, kept, from)
 	if err != nil {
 		return err
@@ -75,7 +79,7 @@ func (a *app) volumeLogin(ctx context.Context, name string, from secretSource) e
 			all[key] = ""
 		}
 	}
-	if err := kept.set(all); err != nil {
+	if err := kept.replace(all); err != nil {
 		return fmt.Errorf("the key could not be kept: %w", err)
 	}
 	a.tell(ctx, p.library, request{Do: "renewed", Volume: v.Fingerprint}, renewTimeout+controlTimeout)
