@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,8 @@ type Drive struct {
 }
 
 // Account asks the service whose token it is, and for its drives. A token that has ended is
-// renewed first; the one to keep from now on is returned.
+// renewed first; the one to keep from now on is returned. A token that the service does not
+// take is ErrEnded.
 func (l *Login) Account(ctx context.Context, t Token) (Account, Token, error) {
 	if t.token == nil {
 		return Account{}, t, errNoToken
@@ -40,10 +42,16 @@ func (l *Login) Account(ctx context.Context, t Token) (Account, Token, error) {
 	source := l.config("").TokenSource(ctx, t.token)
 	now, err := source.Token()
 	if err != nil {
+		if refused := (*oauth2.RetrieveError)(nil); errors.As(err, &refused) && refused.ErrorCode == "invalid_grant" {
+			return Account{}, t, fmt.Errorf("%s: %w", l.Provider.Name, ErrEnded)
+		}
 		return Account{}, t, l.explain(ctx, err)
 	}
 	t = Token{now}
 	a, err := l.Provider.account(l.Provider)(ctx, oauth2.NewClient(ctx, source))
+	if errors.Is(err, ErrEnded) {
+		return Account{}, t, fmt.Errorf("%s: %w", l.Provider.Name, err)
+	}
 	if err != nil {
 		return Account{}, t, fmt.Errorf("%s does not say whose login that is: %w", l.Provider.Name, err)
 	}
@@ -145,6 +153,9 @@ func ask(ctx context.Context, c *http.Client, method, address string, into any) 
 	said, err := io.ReadAll(io.LimitReader(reply.Body, 4<<20))
 	if err != nil {
 		return err
+	}
+	if reply.StatusCode == http.StatusUnauthorized {
+		return fmt.Errorf("%w (%s)", ErrEnded, clean(reason(said)))
 	}
 	if reply.StatusCode != http.StatusOK {
 		return fmt.Errorf("status %d: %s", reply.StatusCode, clean(reason(said)))

@@ -71,6 +71,12 @@ func (t Token) GoString() string { return "(a token)" }
 // ErrDenied says that the user, or the service, said no.
 var ErrDenied = errors.New("access was not granted")
 
+// ErrClient says that the service does not know the Client, or not by that secret.
+var ErrClient = errors.New("the client id or its secret is wrong")
+
+// ErrEnded says that the service takes a token no more, nor gives another one for it.
+var ErrEnded = errors.New("the login has ended")
+
 // ErrTimeout says that nobody logged in in time.
 var ErrTimeout = errors.New("nobody logged in in time: run the command again")
 
@@ -156,7 +162,6 @@ func (l *Login) explain(ctx context.Context, err error) error {
 // refusal is the error for what OAuth calls code.
 func (l *Login) refusal(code, description string) error {
 	text := map[string]string{
-		"invalid_client":         "the client id or its secret is wrong",
 		"unauthorized_client":    "the client id may not be used in this way",
 		"invalid_grant":          "the code is used up or too old: run the command again",
 		"expired_token":          "the code was not typed in in time: run the command again",
@@ -172,6 +177,12 @@ func (l *Login) refusal(code, description string) error {
 	}
 	if description = clean(description); description != "" {
 		text += " (" + description + ")"
+	}
+	if code == "invalid_client" {
+		if description != "" {
+			return fmt.Errorf("%s refuses the login: %w (%s)", l.Provider.Name, ErrClient, description)
+		}
+		return fmt.Errorf("%s refuses the login: %w", l.Provider.Name, ErrClient)
 	}
 	if code == "access_denied" || code == "authorization_declined" {
 		return fmt.Errorf("%s: %w: %s", l.Provider.Name, ErrDenied, text)

@@ -157,11 +157,32 @@ func TestDrives(t *testing.T) {
 	}
 }
 
+// TestEnded tells of tokens that the service has revoked, young ones and old ones.
+func TestEnded(t *testing.T) {
+	w := newWorld(t)
+	for name, s := range services(t) {
+		for _, old := range []bool{false, true} {
+			l := w.login(s.provider, s.client)
+			token, err := l.Browser(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if old {
+				token.token.Expiry = time.Now().Add(-time.Hour)
+			}
+			s.server(w.cloud).Revoke()
+			if _, _, err := l.Account(t.Context(), token); !errors.Is(err, ErrEnded) || strings.Contains(err.Error(), "code is used up") {
+				t.Errorf("%s, old %v: got %v, want ErrEnded", name, old, err)
+			}
+		}
+	}
+}
+
 // TestRefused tells why there is no token.
 func TestRefused(t *testing.T) {
 	w := newWorld(t)
 	l := w.login(Google(), Client{drive.ClientID, "GOCSPX-another"})
-	if _, err := l.Browser(t.Context()); err == nil || !strings.Contains(err.Error(), "client id or its secret is wrong") || strings.Contains(err.Error(), "GOCSPX") {
+	if _, err := l.Browser(t.Context()); !errors.Is(err, ErrClient) || !strings.Contains(err.Error(), "client id or its secret is wrong") || strings.Contains(err.Error(), "GOCSPX") {
 		t.Errorf("got %v for a wrong secret", err)
 	}
 	l.Client.Secret = drive.ClientSecret
