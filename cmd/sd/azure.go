@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 )
@@ -24,6 +25,8 @@ const (
 // environment has, else the login of Azure's own tools.
 func (a *app) azureAccount(f addFlags) (azureAccount, error) {
 	account := azureAccount{name: first(f.account, os.Getenv(azureAccountVariable)), endpoint: f.endpoint}
+	// What the environment has of another account is not for this one.
+	theirs := account.name != first(os.Getenv(azureAccountVariable), account.name)
 	var err error
 	switch {
 	case f.anonymous:
@@ -37,19 +40,29 @@ func (a *app) azureAccount(f addFlags) (azureAccount, error) {
 	case f.from.sas || f.auth == authSAS:
 		account.auth = authSAS
 		account.secret, err = a.secret(secretQuestion{
-			prompt: "SAS token: ", stdin: f.from.sas || f.from.stdin, variable: azureSASVariable, flag: "--sas-stdin", instead: "--auth default",
+			prompt: "SAS token: ", stdin: f.from.sas || f.from.stdin, variable: azureSASVariable, ignored: theirs, flag: "--sas-stdin", instead: "--auth default",
 		})
 	case f.from.stdin || f.auth == authKey:
 		account.auth = authKey
 		account.secret, err = a.secret(secretQuestion{
-			prompt: "Account key: ", stdin: f.from.stdin, variable: azureKeyVariable, flag: "--secret-stdin", instead: "--auth default",
+			prompt: "Account key: ", stdin: f.from.stdin, variable: azureKeyVariable, ignored: theirs, flag: "--secret-stdin", instead: "--auth default",
 		})
 	case f.auth == authDefault:
 		account.auth = authDefault
 	case f.auth != "":
 		return account, usagef("--auth is one of %s", list([]string{authKey, authSAS, authDefault}))
 	case os.Getenv(azureConnectionVariable) != "":
-		return parseConnection(os.Getenv(azureConnectionVariable), f)
+		account, err := parseConnection(os.Getenv(azureConnectionVariable), f)
+		switch {
+		case errors.Is(err, errOtherConnection):
+			return account, usagef("%s is of another account than --account %s: unset it, or choose another login with --auth %s",
+				azureConnectionVariable, f.account, list([]string{authKey, authSAS, authDefault}))
+		case err != nil:
+			return account, fmt.Errorf("%s: %w", azureConnectionVariable, err)
+		}
+		return account, nil
+	case theirs:
+		account.auth = authDefault
 	case os.Getenv(azureKeyVariable) != "":
 		account.auth, account.secret = authKey, os.Getenv(azureKeyVariable)
 	case os.Getenv(azureSASVariable) != "":
@@ -72,6 +85,8 @@ func bareSAS(text string) string {
 }
 
 var errConnection = errors.New(`this is no connection string: it looks like "AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net"`)
+
+var errOtherConnection = usagef("the connection string is of another account than that of --account: leave --account out, or choose another login with --auth")
 
 // parseConnection reads a connection string. It is a secret, so no error quotes it.
 func parseConnection(text string, f addFlags) (azureAccount, error) {
@@ -99,7 +114,7 @@ func parseConnection(text string, f addFlags) (azureAccount, error) {
 		account.endpoint = first(fields["defaultendpointsprotocol"], "https") + "://" + account.name + ".blob." + suffix
 	}
 	if f.account != "" && f.account != account.name {
-		return azureAccount{}, usagef("the connection string is of another account than --account %s", f.account)
+		return azureAccount{}, errOtherConnection
 	}
 	return account, nil
 }

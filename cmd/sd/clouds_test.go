@@ -15,6 +15,9 @@ import (
 	"sd/internal/clouds/dropbox"
 	"sd/internal/clouds/onedrive"
 	"sd/internal/testserver"
+	"sd/library"
+	"sd/login"
+	"sd/sdpath"
 )
 
 // useAll writes, lists, reads and removes a file of a volume.
@@ -133,6 +136,72 @@ func TestConnectionStrings(t *testing.T) {
 	}
 }
 
+// TestAzureVariables takes from the environment what is of the account that is meant.
+func TestAzureVariables(t *testing.T) {
+	for _, name := range []string{azureAccountVariable, azureKeyVariable, azureSASVariable, azureConnectionVariable} {
+		t.Setenv(name, "")
+	}
+	for _, tt := range []struct {
+		env  map[string]string
+		f    addFlags
+		want string // account and auth, or the error
+	}{
+		{map[string]string{azureKeyVariable: "k"}, addFlags{account: "corp"}, "corp key"},
+		{map[string]string{azureKeyVariable: "k", azureAccountVariable: "corp"}, addFlags{}, "corp key"},
+		{map[string]string{azureKeyVariable: "k", azureAccountVariable: "corp"}, addFlags{account: "corp"}, "corp key"},
+		{map[string]string{azureKeyVariable: "k", azureAccountVariable: "home"}, addFlags{account: "corp"}, "corp default"},
+		{map[string]string{azureSASVariable: "k", azureAccountVariable: "home"}, addFlags{account: "corp"}, "corp default"},
+		{map[string]string{azureKeyVariable: "k", azureAccountVariable: "home"}, addFlags{account: "corp", auth: authKey}, "set AZURE_STORAGE_KEY"},
+		{map[string]string{azureConnectionVariable: "AccountName=corp;AccountKey=k"}, addFlags{account: "corp"}, "corp key"},
+		{map[string]string{azureConnectionVariable: "AccountName=home;AccountKey=k"}, addFlags{account: "corp"}, "AZURE_STORAGE_CONNECTION_STRING is of another account than --account corp: unset it, or choose another login with --auth"},
+		{map[string]string{azureConnectionVariable: "AccountName=home;AccountKey=k"}, addFlags{account: "corp", auth: authDefault}, "corp default"},
+	} {
+		for name, text := range tt.env {
+			t.Setenv(name, text)
+		}
+		account, err := (&app{in: strings.NewReader(""), errOut: io.Discard}).azureAccount(tt.f)
+		got := account.name + " " + account.auth
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want && (err == nil || !strings.Contains(got, tt.want)) {
+			t.Errorf("%v with %+v: got %q, want %q", tt.env, tt.f, got, tt.want)
+		}
+		for name := range tt.env {
+			t.Setenv(name, "")
+		}
+	}
+}
+
+// TestSameAccount tells by its drive whose a login to OneDrive is, for names are not one's
+// own, and change; elsewhere by the e-mail address.
+func TestSameAccount(t *testing.T) {
+	volume := func(service sdpath.Service, account, drive, kind string) library.Volume {
+		return library.Volume{Service: service, Config: map[string]string{configAccount: account, configDriveID: drive, configDriveType: kind}}
+	}
+	olga := login.Account{Name: "Olga One", Drives: []login.Drive{{ID: "D1"}}}
+	for _, tt := range []struct {
+		v    library.Volume
+		who  login.Account
+		want bool
+	}{
+		{volume(sdpath.OneDrive, "Olga One", "D1", "personal"), olga, true},
+		{volume(sdpath.OneDrive, "Olga Before", "D1", "personal"), olga, true},
+		{volume(sdpath.OneDrive, "Olga One", "D2", "personal"), olga, false},
+		{volume(sdpath.OneDrive, "Olga One", "d1", "business"), olga, true},
+		{volume(sdpath.OneDrive, "Olga One", "TEAM", "documentLibrary"), olga, true},
+		{volume(sdpath.OneDrive, "Another", "TEAM", "documentLibrary"), olga, false},
+		{volume(sdpath.GDrive, "Olga One", "TEAM", ""), olga, true},
+		{volume(sdpath.GDrive, "Another", "", ""), olga, false},
+		{volume(sdpath.Dropbox, "Another", "", ""), olga, false},
+		{volume(sdpath.Dropbox, "", "", ""), olga, true},
+	} {
+		if got := sameAccount(tt.v, tt.who); got != tt.want {
+			t.Errorf("%s %v: got %v, want %v", tt.v.Service, tt.v.Config, got, tt.want)
+		}
+	}
+}
+
 // atDesk gives the user a browser that opens what xdg-open is given, once.
 func (s *sandbox) atDesk(c *clouds.Clouds) (env []string) {
 	s.t.Helper()
@@ -187,8 +256,14 @@ func TestAddDrives(t *testing.T) {
 			c := clouds.Start(t)
 			s := newSandbox(t)
 			env := s.atDesk(c)
+			other := []string{"SD_CLIENT_SECRET=GOCSPX-of-another"} // which is for Google alone
 			if l.service != "gdrive" {
+				env = append(env, other...)
 				l.add(s, env, "--folder", "not/there").want(t, 1, "", "check --folder")
+			} else {
+				l.secret, other = "GOCSPX-of-another", nil
+				l.add(s, env).want(t, 1, "", "the secret is what SD_CLIENT_SECRET holds")
+				l.secret = drive.ClientSecret
 			}
 			r := l.add(s, env)
 			r.want(t, 0, "added \""+l.service+"\" as "+l.root, "as "+l.account)
@@ -203,6 +278,7 @@ func TestAddDrives(t *testing.T) {
 			server.Revoke()
 			again := fmt.Sprintf("'sd volume login %s'", l.service)
 			s.run("ls", l.root).want(t, 1, "", again)
+			s.env = append(s.env, other...)
 			s.run("volume", "test", l.service).want(t, 1, "", again)
 			s.run("doctor").want(t, 1, "sd volume login "+l.service, "")
 			s.runWith("x", nil, "cp", "-", l.root+"/x").want(t, 1, "", again)

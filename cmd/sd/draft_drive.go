@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"strings"
@@ -17,7 +19,8 @@ const (
 	driveShared = "Shared with me"
 )
 
-// clientSecretVariable holds the secret of the user's own application.
+// clientSecretVariable holds the secret of the user's own application at Google. No other
+// service is told it.
 const clientSecretVariable = "SD_CLIENT_SECRET"
 
 // draftDrive lets the user log in, and finds the drive that is meant.
@@ -90,13 +93,13 @@ func (d *draft) chooseDrive(name string, shared []login.Drive) error {
 	return fmt.Errorf("the account has %d drives of that name: give the id of one of them for it: %s", len(fit), list(ids))
 }
 
-// clientSecret is the secret of the user's own application: from a pipe, the environment,
-// what was stored, or a prompt. Google alone gives every application one.
+// clientSecret is the secret of the user's own application: from a pipe, the environment
+// (Google's), what was stored, or a prompt. Google alone gives every application one.
 func (a *app) clientSecret(service sdpath.Service, from secretSource, stored string) (string, error) {
 	switch {
 	case from.stdin:
 		return notEmpty(a.readLine())
-	case os.Getenv(clientSecretVariable) != "":
+	case service == sdpath.GDrive && os.Getenv(clientSecretVariable) != "":
 		return os.Getenv(clientSecretVariable), nil
 	case stored != "" || service != sdpath.GDrive:
 		return stored, nil
@@ -126,8 +129,11 @@ func (a *app) logIn(ctx context.Context, service sdpath.Service, region string, 
 	if err == nil {
 		s.account, s.token, err = l.Account(ctx, s.token)
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		err = errNothingDone
+	case errors.Is(err, login.ErrClient) && client.Secret != "" && client.Secret == os.Getenv(clientSecretVariable):
+		err = fmt.Errorf("%w; the secret is what %s holds", err, clientSecretVariable)
 	}
 	if err != nil {
 		return session{}, err
@@ -136,13 +142,22 @@ func (a *app) logIn(ctx context.Context, service sdpath.Service, region string, 
 	return s, nil
 }
 
+// errNobodyPastes says that standard input ended before the login did.
+var errNobodyPastes = usagef("nobody is there to paste it: run the command in a terminal, and give a client secret there or by %s, not by a pipe", clientSecretVariable)
+
 // newLogin is a login to a service that talks to the user on the terminal.
 func (a *app) newLogin(service sdpath.Service, region string, client login.Client) (*login.Login, error) {
 	l := &login.Login{
 		Client: client,
 		Open:   login.OpenBrowser,
 		Say:    func(text string) { fmt.Fprintln(a.errOut, text) },
-		Read:   a.askLine,
+		Read: func(ctx context.Context, prompt string) (string, error) {
+			line, err := a.askLine(ctx, prompt)
+			if errors.Is(err, io.EOF) {
+				err = errNobodyPastes
+			}
+			return line, err
+		},
 	}
 	switch service {
 	case sdpath.GDrive:

@@ -29,9 +29,9 @@ configuration and AWS_*, Google's application default credentials, the login of 
 Drives open a browser to log in, with a client id of your own (docs/services.md).
 
 Secrets are typed at a prompt, piped in, or taken from AWS_SECRET_ACCESS_KEY,
-AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, SD_CLIENT_SECRET or RCLONE_CONFIG_PASS; never
-from a command line, where everyone can read them. They are kept in the system's keyring
-or in an encrypted file.`,
+AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, SD_CLIENT_SECRET (gdrive) or
+RCLONE_CONFIG_PASS; never from a command line, where everyone can read them. They are
+kept in the system's keyring or in an encrypted file.`,
 		Example: `  sd volume add-cloud photos --service s3 --bucket my-photos --profile home
   pass show nas | sd volume add-cloud nas --service s3 --bucket data --endpoint http://nas:9000 --access-key-id me --secret-stdin
   sd volume add-cloud cold --service wasabi --bucket archive --region eu-central-1 --access-key-id ID    (spaces, b2 too)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sd/backends"
+	"sd/library"
 	"sd/login"
 	"sd/resolver"
 	"sd/sdpath"
@@ -176,10 +179,24 @@ func (a *app) loginAgain(ctx context.Context, v *resolver.Volume, kept vault, fr
 	if err != nil {
 		return nil, err
 	}
-	if who := s.account.Name; config[configAccount] != "" && who != config[configAccount] {
+	if !sameAccount(v.Info, s.account) {
+		who := s.account.Name
+		if who == config[configAccount] {
+			who = "another one of that name"
+		}
 		return nil, otherAccount(v, who)
 	}
 	return map[string]string{secretClientSecret: secret, secretToken: s.token.Text()}, nil
+}
+
+// sameAccount tells whether who is the account that v is of. Microsoft may tell no more of it
+// than a name that others have too, so there the account's own drive counts, unless v is that
+// of a team.
+func sameAccount(v library.Volume, who login.Account) bool {
+	if v.Service == sdpath.OneDrive && v.Config[configDriveType] != "documentLibrary" && v.Config[configDriveID] != "" {
+		return slices.ContainsFunc(who.Drives, func(d login.Drive) bool { return strings.EqualFold(d.ID, v.Config[configDriveID]) })
+	}
+	return v.Config[configAccount] == "" || who.Name == v.Config[configAccount]
 }
 
 func otherAccount(v *resolver.Volume, who string) error {
