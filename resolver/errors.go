@@ -52,7 +52,10 @@ func (e *VolumeNotFoundError) Error() string {
 	case sdpath.GDrive:
 		flags = "--client-id ID --drive " + quote(e.Identifier)
 	case sdpath.OneDrive, sdpath.Dropbox:
-		flags = "--client-id ID --folder " + quote(e.Identifier)
+		flags = "--client-id ID"
+		if e.Identifier != "OneDrive" && e.Identifier != "Dropbox" { // these are a whole account
+			flags += " --folder " + quote(e.Identifier)
+		}
 	case sdpath.Rclone:
 		flags = "--remote " + quote(e.Identifier)
 	}

@@ -99,10 +99,19 @@ func group(cmd *cobra.Command) *cobra.Command {
 // flagError explains the flags that people give by habit from other tools.
 func flagError(_ *cobra.Command, err error) error {
 	text := err.Error()
-	for _, secret := range []string{"--secret-access-key", "--secret", "--password", "--session-token"} {
-		if strings.HasPrefix(text, "unknown flag: "+secret) && !strings.HasPrefix(text, "unknown flag: --secret-stdin") {
-			return usagef("%s is not a flag, because everyone could read the secret in ps: "+
-				"set AWS_SECRET_ACCESS_KEY, or type it at the prompt, or pipe it in with --secret-stdin, or use --profile", secret)
+	const aws = "set AWS_SECRET_ACCESS_KEY, or type it at the prompt, or pipe it in with --secret-stdin, or use --profile"
+	for _, secret := range []struct{ flag, ways string }{
+		{"--secret-access-key", aws},
+		{"--secret", aws},
+		{"--password", aws},
+		{"--session-token", aws},
+		{"--client-secret", "set SD_CLIENT_SECRET (for gdrive), or type it at the prompt, or pipe it in with --secret-stdin"},
+		{"--account-key", "set AZURE_STORAGE_KEY, or type it at the prompt with --auth key, or pipe it in with --secret-stdin"},
+		{"--sas", "set AZURE_STORAGE_SAS_TOKEN, or type it at the prompt with --auth sas, or pipe it in with --sas-stdin"},
+		{"--connection-string", "set AZURE_STORAGE_CONNECTION_STRING, or pipe it in with --connection-string-stdin"},
+	} {
+		if strings.HasPrefix(text, "unknown flag: "+secret.flag) && !strings.HasSuffix(text, "-stdin") {
+			return usagef("%s is not a flag, because everyone could read the secret in ps: %s", secret.flag, secret.ways)
 		}
 	}
 	if number := new(strconv.NumError); errors.As(err, &number) {

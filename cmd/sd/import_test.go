@@ -319,4 +319,11 @@ func TestImport(t *testing.T) {
 	if now, err := os.ReadFile(file); err != nil || string(now) != config {
 		t.Errorf("rclone's configuration was changed: %v", err)
 	}
+
+	// Revoked logins, one of which was not too old yet.
+	c.Drive.Revoke()
+	c.Dropbox.Revoke()
+	for _, remote := range []string{"gd", "box"} {
+		s.run("volume", "import-rclone", "--yes", remote).want(t, 1, "", "'rclone config reconnect "+remote+":' logs in anew")
+	}
 }

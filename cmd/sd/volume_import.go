@@ -10,6 +10,7 @@ import (
 
 	"sd/backends/rclone"
 	"sd/library"
+	"sd/login"
 )
 
 // importFlags are the flags of sd volume import-rclone.
@@ -178,6 +179,9 @@ func (a *app) importAll(ctx context.Context, p *places, rows []importRow, noChec
 				fmt.Fprintf(a.out, "%s is there already, as %s\n", r.Remote, quote(r.Name))
 			}
 			continue
+		}
+		if remote, _, _ := strings.Cut(r.Remote, ":"); errors.Is(err, login.ErrEnded) {
+			err = fmt.Errorf("%w: 'rclone config reconnect %s:' logs in anew", err, remote)
 		}
 		r.State, r.Why = "failed", err.Error()
 		fmt.Fprintf(a.errOut, "sd: %s: %v\n", r.Remote, err)
