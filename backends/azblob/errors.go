@@ -43,7 +43,7 @@ func (e *answerError) Unwrap() error { return e.kind }
 
 const (
 	adviceRights = "the account may not do this: ask the container's owner for the right"
-	adviceLogin  = "the key or the signature is wrong or has expired: renew it with sd volume login"
+	adviceLogin  = "the key or the signature is wrong or has expired: check it; a volume that is there takes another with sd volume login"
 	adviceChain  = "the login has expired: log in again with az login, or renew what the environment gives"
 	adviceSource = "the service may not read what it was to copy: ask the container's owner for the right"
 	adviceClock  = "this machine's clock is wrong: set it"

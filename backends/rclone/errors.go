@@ -189,7 +189,8 @@ func (e *loginError) Error() string   { return e.text }
 func (e *loginError) Unwrap() []error { return []error{iofs.ErrPermission, errExpired} }
 
 func (s *store) expiredError(err error) error {
-	return &loginError{fmt.Sprintf("%s: log in again with: sd volume login (%s)", errExpired, s.clean(err.Error())), err}
+	// Whoever tells the user knows whether there is a volume that can be logged in to again.
+	return &loginError{fmt.Sprintf("%s (%s)", errExpired, s.clean(err.Error())), err}
 }
 
 // verdict tells what an error shows about the server.

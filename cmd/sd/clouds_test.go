@@ -107,7 +107,9 @@ func TestAddAzBlob(t *testing.T) {
 	add("", []string{"AZURE_STORAGE_KEY=" + testserver.AzureKey}, append(flags, "work")...).want(t, 0, "added", "")
 	s.must("volume", "test", "work")
 	s.must("volume", "remove-cloud", "work")
-	add("bm90IHRoZSBrZXk=", nil, append(flags, "work", "--secret-stdin")...).want(t, 1, "", "--no-check")
+	wrong := add("bm90IHRoZSBrZXk=", nil, append(flags, "work", "--secret-stdin")...)
+	wrong.want(t, 1, "", "--no-check")
+	wrong.want(t, 1, "", "check it") // there is no volume yet that could be logged in to
 
 	// The key is changed.
 	add("bm90IHRoZSBrZXk=", nil, append(flags, "work", "--secret-stdin", "--no-check")...).want(t, 0, "added", "")
