@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sd/backends"
 	"sd/library"
@@ -41,7 +42,9 @@ func factories(lib *library.Library, keys secrets.Store) map[sdpath.Service]reso
 	table := make(map[sdpath.Service]resolver.Factory, len(openers))
 	for service, open := range openers {
 		table[service] = func(_ context.Context, v library.Volume) (backends.Backend, error) {
-			b, err := open(v, needs{vault: newVault(keys, v), memory: learned{lib, v.Fingerprint}})
+			held := newVault(keys, v)
+			held.forgotten = func() bool { return removed(lib, v.Fingerprint) }
+			b, err := open(v, needs{vault: held, memory: learned{lib, v.Fingerprint}})
 			if err != nil {
 				return nil, fmt.Errorf("volume %s: %w", quote(v.Name), err)
 			}
@@ -49,6 +52,14 @@ func factories(lib *library.Library, keys secrets.Store) map[sdpath.Service]reso
 		}
 	}
 	return table
+}
+
+// removed tells whether a library has a volume no more. What it cannot say it has.
+func removed(lib *library.Library, fingerprint string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), learnedTimeout)
+	defer cancel()
+	rows, err := lib.Volumes(ctx)
+	return err == nil && !slices.ContainsFunc(rows, func(v library.Volume) bool { return v.Fingerprint == fingerprint })
 }
 
 // The keys of a volume's Config. None is a secret.
