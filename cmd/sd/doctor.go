@@ -121,7 +121,7 @@ func (a *app) checkPlaces(ctx context.Context) []check {
 		return append(checks, c.fail(err.Error(), "'sd library list' shows the libraries; 'sd --library NAME' uses another"))
 	}
 	defer p.Close()
-	checks = append(checks, c.ok(p.library.Name()+" in "+dir), p.checkSecrets())
+	checks = append(checks, c.ok(p.library.Name()+" in "+dir), p.checkSecrets(ctx))
 	return append(checks, p.checkVolumes(ctx)...)
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -66,10 +65,16 @@ func (p *places) checkVolumes(ctx context.Context) []check {
 	done := make(chan struct{})
 	for i, v := range volumes {
 		go func() {
-			took, err := p.reach(ctx, v)
+			_, err := newVault(p.keys, v.Info).some()
+			var took time.Duration
+			if err == nil {
+				took, err = p.reach(ctx, v)
+			}
 			c := check{Name: "volume " + v.Info.Name}
-			switch {
-			case errors.As(err, new(*expiredError)), errors.As(err, new(*secretError)):
+			switch damaged := new(secrets.DamagedError); {
+			case errors.As(err, &damaged) && errors.Is(err, secrets.ErrKey):
+				checks[i] = c.fail(uri(v)+": "+err.Error(), "rm "+shellWord(damaged.Path)+"; then "+loginCommand(v.Info.Name))
+			case errors.As(err, new(*expiredError)), errors.As(err, new(*secretError)), errors.As(err, &damaged), errors.As(err, new(*secrets.KeyringError)):
 				checks[i] = c.fail(uri(v)+": "+err.Error(), loginCommand(v.Info.Name))
 			case err != nil:
 				checks[i] = c.fail(uri(v)+": "+bare(err).Error(), "'sd volume test "+shellWord(v.Info.Name)+"' tells more")
@@ -85,11 +90,27 @@ func (p *places) checkVolumes(ctx context.Context) []check {
 	return checks
 }
 
-// checkSecrets looks whether stored keys can be read, by asking for one that is not there.
-func (p *places) checkSecrets() check {
+// checkSecrets reads the stored keys of all volumes.
+func (p *places) checkSecrets(ctx context.Context) check {
 	c := check{Name: "stored keys"}
-	if _, err := p.keys.Get("doctor"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return c.fail(err.Error(), "unlock the keyring; or give the keys again with 'sd volume login'")
+	volumes, err := p.resolver.Volumes(ctx, "")
+	if err != nil {
+		return c.fail(err.Error(), "'sd volume list' shows the volumes")
+	}
+	read := 0
+	for _, v := range volumes {
+		all, err := newVault(p.keys, v.Info).some()
+		switch {
+		case errors.Is(err, secrets.ErrKey):
+			return c.fail("none can be read", "see the volumes below")
+		case err != nil:
+			return c.fail("that of volume "+v.Info.Name+" cannot be read", "see that volume below")
+		case len(all) > 0:
+			read++
+		}
+	}
+	if read == 0 {
+		return c.ok("none yet")
 	}
 	return c.ok("can be read")
 }

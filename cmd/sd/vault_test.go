@@ -102,12 +102,20 @@ func TestUnreadableKeys(t *testing.T) {
 	}
 	s.addBucket(server, "pics", "photos")
 	dir := filepath.Join(s.home, ".local", "share", "sd", "secrets")
+	s.healthy().want(t, 0, "ok    stored keys: can be read", "")
 	files, err := filepath.Glob(filepath.Join(dir, "*.secret"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("got %q, %v, want one secret", files, err)
 	}
 	const inKeyring = "keyring\n" // as a session with a desktop has left it
 	writeFile(t, files[0], inKeyring)
+	doctor := func(mend string) {
+		t.Helper()
+		r := s.run("doctor")
+		r.want(t, 1, "fail  stored keys: ", "")
+		r.want(t, 1, mend, "")
+	}
+	doctor("-> sd volume login pics\n")
 	s.run("volume", "test", "pics").want(t, 1, "", `or give it anew with "sd volume login NAME"`)
 	login().want(t, 0, "has its new key", "")
 	s.must("volume", "test", "pics").want(t, 0, "answers", "")
@@ -115,6 +123,7 @@ func TestUnreadableKeys(t *testing.T) {
 	identity := filepath.Join(dir, "identity.txt")
 	writeFile(t, identity, "garbage")
 	s.run("volume", "test", "pics").want(t, 1, "", "remove "+identity)
+	doctor("-> rm " + identity + "; then sd volume login pics\n")
 	login().want(t, 1, "", "remove "+identity)
 	if err := os.Remove(identity); err != nil {
 		t.Fatal(err)
