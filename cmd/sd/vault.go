@@ -18,10 +18,12 @@ type vault struct {
 	keys   secrets.Store
 	volume string // its name, for messages
 	at     string // in keys
+
+	forgotten func() bool // the volume has been removed; nil: it has not
 }
 
 func newVault(keys secrets.Store, v library.Volume) vault {
-	return vault{keys, v.Name, secretName(v)}
+	return vault{keys: keys, volume: v.Name, at: secretName(v)}
 }
 
 // secretName is where a volume's secrets lie in the secrets store.
@@ -95,16 +97,23 @@ func (v vault) replace(all map[string]string) error {
 
 // saveToken keeps a token that the service has given in place of an older one. One that is
 // kept already and lives longer stays: another process was given it later. Not one that lives
-// longer than any: the clock was wrong when it came.
+// longer than any: the clock was wrong when it came. Of a volume that was removed while it was in
+// use nothing is kept.
 func (v vault) saveToken(key, token string) error {
-	return v.update(func(all map[string]string) bool {
+	err := v.update(func(all map[string]string) bool {
 		if kept := expiry(all[key]); kept.After(expiry(token)) && time.Until(kept) < longestToken {
 			return false
 		}
 		all[key] = token
 		return true
 	})
+	if errors.Is(err, errForgotten) {
+		return nil
+	}
+	return err
 }
+
+var errForgotten = errors.New("the volume has been removed")
 
 // longestToken is more than access tokens live anywhere; Microsoft's may do so for 28 hours.
 const longestToken = 48 * time.Hour
@@ -125,6 +134,9 @@ func (v vault) update(change func(map[string]string) bool) error {
 		all := map[string]string{}
 		if json.Unmarshal(old, &all) != nil || all == nil {
 			all = map[string]string{}
+		}
+		if old == nil && v.forgotten != nil && v.forgotten() {
+			return nil, errForgotten
 		}
 		if !change(all) {
 			return old, nil

@@ -65,6 +65,32 @@ func TestTokenOfAWrongClock(t *testing.T) {
 	}
 }
 
+// TestTokenOfARemovedVolume is kept no more, whoever still uses it: its key is forgotten.
+func TestTokenOfARemovedVolume(t *testing.T) {
+	keys := &pocket{}
+	row := library.Volume{Name: "drive", Fingerprint: "f00"}
+	gone := false
+	v := newVault(keys, row)
+	v.forgotten = func() bool { return gone }
+	fresh := token(1, time.Now())
+	if err := v.saveToken(secretToken, fresh); err != nil { // the first of an imported remote
+		t.Fatal(err)
+	}
+	if got, err := v.get(secretToken); err != nil || got != fresh {
+		t.Errorf("got %s, %v, want the token", got, err)
+	}
+	gone = true
+	if err := keys.Delete(v.at); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.saveToken(secretToken, token(2, time.Now())); err != nil {
+		t.Errorf("got %v, for a token that nobody needs", err)
+	}
+	if _, err := keys.Get(v.at); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want %v: it is kept again", err, fs.ErrNotExist)
+	}
+}
+
 // TestNoSecret is not that a file is missing: it is that one may not in.
 func TestNoSecret(t *testing.T) {
 	store := &pocket{}
