@@ -15,8 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sd/backends/internal/rest"
-
 	"github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/config"
 	"github.com/rclone/rclone/fs/config/configmap"
@@ -104,7 +102,7 @@ func (s *store) open(ctx context.Context, secrets map[string]string) (*conn, err
 	}
 	c := &conn{base: base, end: end, info: info, section: prefix + s.remote.Name, subs: map[string]fs.Fs{}}
 	c.options = register(s, prefix, secrets)
-	f, err := rest.Run(ctx, verdict, func(context.Context) (fs.Fs, error) {
+	f, err := carry(ctx, func(context.Context) (fs.Fs, error) {
 		return info.NewFs(base, c.section, s.cfg.Root, c.options.mapper(info))
 	})
 	switch {

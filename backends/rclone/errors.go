@@ -138,21 +138,36 @@ func kindOf(err error) error {
 			return sentinel
 		}
 	}
+	var broken *net.OpError
+	if errors.As(err, &broken) {
+		return nil // whatever the reason: that is no answer
+	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
 			return k.kind
 		}
 	}
-	var ftp *textproto.Error
+	var (
+		ftp   *textproto.Error
+		dav   *webdav.Error
+		graph *onedrive.Error
+	)
 	if errors.As(err, &ftp) {
 		if kind := replies[ftp.Code]; kind != nil {
 			return kind
 		}
 	}
+	if errors.As(err, &dav) {
+		if kind := statuses[dav.StatusCode]; kind != nil {
+			return kind
+		}
+	}
+	err = belowRequest(err)
 	text := strings.ToLower(err.Error())
-	var graph *onedrive.Error
 	if errors.As(err, &graph) {
 		text = strings.ToLower(graph.ErrorInfo.Code + " " + graph.ErrorInfo.InnerError.Code + " " + graph.ErrorInfo.Message)
+	} else if noAnswer(err) {
+		return nil
 	}
 	for _, w := range words {
 		if strings.Contains(text, w.text) {
@@ -163,6 +178,16 @@ func kindOf(err error) error {
 		return kind
 	}
 	return nil
+}
+
+// belowRequest returns why a request failed, without the request: its address holds names of
+// files, in which there may be any word.
+func belowRequest(err error) error {
+	var request *url.Error
+	for errors.As(err, &request) && request.Err != nil {
+		err = request.Err
+	}
+	return err
 }
 
 func statusOf(err error) int {
@@ -196,12 +221,10 @@ func (s *store) expiredError(err error) error {
 // verdict tells what an error shows about the server.
 func verdict(err error) rest.Verdict {
 	var (
-		netErr net.Error
-		urlErr *url.Error
-		opErr  *net.OpError
-		source *sourceError
-		login  *loginError
-		local  *localError
+		request *url.Error
+		source  *sourceError
+		login   *loginError
+		local   *localError
 	)
 	switch {
 	case errors.As(err, &source), errors.As(err, &login), errors.As(err, &local):
@@ -216,16 +239,21 @@ func verdict(err error) rest.Verdict {
 	default:
 		return rest.Answered
 	}
-	text := err.Error()
-	switch {
-	case errors.As(err, &opErr), errors.As(err, &urlErr), errors.As(err, &netErr),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed),
-		strings.Contains(text, "connection lost"), strings.Contains(text, "connection refused"), strings.Contains(text, "connection reset"),
-		strings.Contains(text, "use of closed network connection"), strings.Contains(text, "i/o timeout"), strings.Contains(text, "broken pipe"),
-		strings.Contains(text, "ssh: handshake failed: EOF"), strings.Contains(text, "no such host"), strings.Contains(text, "unexpected packet"):
+	if errors.As(err, &request) || noAnswer(err) {
 		return rest.Unanswered
 	}
 	return rest.Answered
+}
+
+// noAnswer tells whether err is one of the network.
+func noAnswer(err error) bool {
+	var netErr net.Error
+	text := err.Error()
+	return errors.As(err, &netErr) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) ||
+		strings.Contains(text, "connection lost") || strings.Contains(text, "connection refused") || strings.Contains(text, "connection reset") ||
+		strings.Contains(text, "use of closed network connection") || strings.Contains(text, "i/o timeout") || strings.Contains(text, "broken pipe") ||
+		strings.Contains(text, "ssh: handshake failed: EOF") || strings.Contains(text, "no such host") || strings.Contains(text, "unexpected packet")
 }
 
 // sourceError is a body that could not be read by us.

@@ -47,7 +47,7 @@ func once[T any](ctx context.Context, s *store, op string, lane rest.Lane, grace
 	}
 	c, err = s.connect(call.Context())
 	if err == nil {
-		v, err = rest.Run(call.Context(), verdict, func(ctx context.Context) (T, error) { return ask(c.with(ctx), c) })
+		v, err = carry(call.Context(), func(ctx context.Context) (T, error) { return ask(c.with(ctx), c) })
 	}
 	return v, c, call.End(err)
 }

@@ -116,7 +116,7 @@ func (s *store) probe(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	_, _ = rest.Run(ctx, verdict, func(ctx context.Context) (any, error) {
+	_, _ = carry(ctx, func(ctx context.Context) (any, error) {
 		_, err := c.fs.NewObject(c.with(ctx), "sd-probe")
 		return nil, err
 	})
