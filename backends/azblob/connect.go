@@ -38,7 +38,7 @@ func (b *Backend) connect(ctx context.Context) (*conn, error) {
 	}
 	c, err := b.dial()
 	if err != nil {
-		return nil, &credentialError{err, false}
+		return nil, newCredentialError(err, false)
 	}
 	b.conn = c
 	return c, nil

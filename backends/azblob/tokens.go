@@ -17,11 +17,18 @@ import (
 
 // credentialError is a failure to find out who we are. No request was sent.
 type credentialError struct {
-	error
-	unreachable bool // nobody has refused anything: who should be asked did not answer
+	cause       error
+	text        string // that of cause, which reads an answer when it is first asked for
+	unreachable bool   // nobody has refused anything: who should be asked did not answer
 }
 
-func (e *credentialError) Unwrap() error { return e.error }
+func newCredentialError(cause error, unreachable bool) *credentialError {
+	return &credentialError{cause, cause.Error(), unreachable}
+}
+
+func (e *credentialError) Error() string { return e.text }
+
+func (e *credentialError) Unwrap() error { return e.cause }
 
 // NonRetriable tells the SDK's retry loop that trying again is useless.
 func (e *credentialError) NonRetriable() {}
@@ -85,7 +92,7 @@ func (t *tokens) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 	if f == nil || !sameQuestion(f.asked, o) {
 		if t.life.Err() != nil {
 			defer t.mu.Unlock()
-			return azcore.AccessToken{}, &credentialError{errors.New("the volume was closed"), true}
+			return azcore.AccessToken{}, newCredentialError(errors.New("the volume was closed"), true)
 		}
 		f = &tokenFlight{asked: o, done: make(chan struct{})}
 		t.flight = f
@@ -100,7 +107,7 @@ func (t *tokens) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 	case <-ctx.Done():
 		return azcore.AccessToken{}, context.Cause(ctx)
 	case <-timer.C:
-		return azcore.AccessToken{}, &credentialError{errors.New("no source of credentials answered in time"), true}
+		return azcore.AccessToken{}, newCredentialError(errors.New("no source of credentials answered in time"), true)
 	}
 }
 
@@ -113,7 +120,7 @@ func (t *tokens) fly(f *tokenFlight) {
 	defer t.mu.Unlock()
 	t.failed = nil
 	if f.err != nil {
-		f.err = &credentialError{f.err, ctx.Err() != nil || unanswered(f.err, cut.Load())}
+		f.err = newCredentialError(f.err, ctx.Err() != nil || unanswered(f.err, cut.Load()))
 		t.failed, t.until = f.err, time.Now().Add(t.patience)
 	} else {
 		t.last, t.asked = f.token, f.asked

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func chained(t *testing.T, s *httptest.Server, source azcore.TokenCredential) *B
 	return b
 }
 
-// TestUnreachableLogin tells who did not answer from who has refused.
+// TestUnreachableLogin tells who did not answer from who has refused, to many at once.
 func TestUnreachableLogin(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(http.NotFoundHandler())
@@ -50,14 +51,20 @@ func TestUnreachableLogin(t *testing.T) {
 		"overloaded":         {&azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 503, Body: http.NoBody}}, backends.ErrOffline},
 	} {
 		b := chained(t, s, &chain{err: tt.err})
-		_, err := b.Stat(t.Context(), "file")
-		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), "no login") {
-			t.Errorf("%s: got %v, want %v", name, err, tt.want)
+		var asking sync.WaitGroup
+		for range 4 { // they share what the source says
+			asking.Go(func() {
+				_, err := b.Stat(t.Context(), "file")
+				if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), "no login") {
+					t.Errorf("%s: got %v, want %v", name, err, tt.want)
+				}
+				checkError(t, err)
+			})
 		}
+		asking.Wait()
 		if h := b.Health(); !h.Online || h.Expired != (tt.want == iofs.ErrPermission) {
 			t.Errorf("%s: got %+v", name, h)
 		}
-		checkError(t, err)
 	}
 	b := chained(t, s, &chain{takes: time.Hour})
 	b.cfg.Patience = 50 * time.Millisecond
