@@ -61,24 +61,10 @@ func (s *store) certain(leaf string) bool {
 	return true
 }
 
-// own returns the file that was found as an object that nobody else has, for what changes it.
-func (s *store) own(ctx context.Context, found *child) (fs.Object, error) {
+// own returns the file that was found as an object of c that nobody else has, for what changes it.
+func (s *store) own(ctx context.Context, c *conn, found *child) (fs.Object, error) {
 	if !found.shared {
-		return found.file, nil
+		return s.object(ctx, c, found.file, found.place)
 	}
-	o, err := found.place.fs.NewObject(ctx, found.place.path)
-	if err != nil || idOf(o) == found.id {
-		return o, err
-	}
-	dir, _ := split(found.place.path)
-	entries, err := found.place.fs.List(ctx, dir) // it has a twin
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if o, ok := e.(fs.Object); ok && idOf(o) == found.id {
-			return o, nil
-		}
-	}
-	return nil, iofs.ErrNotExist
+	return s.fetch(ctx, c, found.id, found.place)
 }

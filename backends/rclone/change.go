@@ -52,7 +52,13 @@ func (s *store) removeFile(ctx context.Context, name string, cond backends.Cond)
 // removeObject deletes a file. If no answer came it looks whether it is gone.
 func (s *store) removeObject(ctx context.Context, o fs.Object, at place) error {
 	since := time.Now()
-	_, err := work(ctx, s, "DELETE", 0, func(ctx context.Context, c *conn) (any, error) { return nil, o.Remove(ctx) })
+	_, err := work(ctx, s, "DELETE", 0, func(ctx context.Context, c *conn) (any, error) {
+		o, err := s.object(ctx, c, o, at)
+		if err != nil {
+			return nil, err
+		}
+		return nil, o.Remove(ctx)
+	})
 	if err == nil || !errors.Is(err, backends.ErrOffline) && !errors.Is(err, iofs.ErrNotExist) {
 		return err
 	}
@@ -262,9 +268,17 @@ func (s *store) recase(ctx context.Context, src *child, newName string) error {
 func (s *store) moveTo(ctx context.Context, o fs.Object, to place) (fs.Object, error) {
 	since := time.Now()
 	now, err := work(ctx, s, "MOVE", grace(o.Size()), func(ctx context.Context, c *conn) (fs.Object, error) {
+		to, err := s.here(c, to)
+		if err != nil {
+			return nil, err
+		}
 		move := to.fs.Features().Move
 		if move == nil {
 			return nil, fs.ErrorCantMove
+		}
+		o, err := s.object(ctx, c, o, placeOf(o))
+		if err != nil {
+			return nil, err
 		}
 		return move(ctx, o, to.path)
 	})
@@ -273,7 +287,7 @@ func (s *store) moveTo(ctx context.Context, o fs.Object, to place) (fs.Object, e
 	}
 	there, lerr := patiently(ctx, s, since, func() (fs.Object, error) { return s.lookAt(ctx, o, to) })
 	if lerr == nil && there.Size() == o.Size() && there.ModTime(ctx).Equal(o.ModTime(ctx)) {
-		if _, gone := s.lookAt(ctx, o, place{o.Fs().(fs.Fs), o.Remote()}); errors.Is(gone, iofs.ErrNotExist) {
+		if _, gone := s.lookAt(ctx, o, placeOf(o)); errors.Is(gone, iofs.ErrNotExist) {
 			return there, nil
 		}
 	}
@@ -283,6 +297,10 @@ func (s *store) moveTo(ctx context.Context, o fs.Object, to place) (fs.Object, e
 // lookAt finds the file o at a place.
 func (s *store) lookAt(ctx context.Context, o fs.Object, at place) (fs.Object, error) {
 	return meta(ctx, s, "STAT", func(ctx context.Context, c *conn) (fs.Object, error) {
+		at, err := s.here(c, at)
+		if err != nil {
+			return nil, err
+		}
 		now, err := at.fs.NewObject(ctx, at.path)
 		if err == nil && idOf(now) != idOf(o) {
 			err = fs.ErrorObjectNotFound

@@ -44,8 +44,9 @@ func (c *conn) close() {
 	forget(c.section)
 	go func() { // it may wait for connections that do not answer
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		for _, f := range append(mapValues(c.subs), c.fs) {
+		all := append(mapValues(c.subs), c.fs)
+		c.mu.Unlock()
+		for _, f := range all {
 			if shutdown := f.Features().Shutdown; shutdown != nil {
 				_ = shutdown(c.with(context.Background()))
 			}
@@ -111,6 +112,7 @@ func (s *store) open(ctx context.Context, secrets map[string]string) (*conn, err
 		fallthrough
 	case err != nil:
 		end()
+		s.refuse(c, err)
 		forget(c.section)
 		return nil, err
 	}

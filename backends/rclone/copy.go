@@ -122,6 +122,10 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 	var lost unanswered
 	made, err := work(ctx, s, "COPY", time.Minute+grace(is.Size), func(ctx context.Context, c *conn) (fs.Object, error) {
 		ctx = lost.watch(ctx)
+		at, err := s.here(c, at)
+		if err != nil {
+			return nil, err
+		}
 		if dir, _ := split(at.path); dir != "" {
 			err := at.fs.Mkdir(ctx, dir)
 			if kindOrNil(err) == iofs.ErrExist {
@@ -130,6 +134,10 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 			if err != nil {
 				return nil, err
 			}
+		}
+		from, err := s.object(ctx, c, from, placeOf(from))
+		if err != nil {
+			return nil, err
 		}
 		return at.fs.Features().Copy(ctx, from, at.path)
 	})
@@ -153,7 +161,13 @@ func (s *store) copyObject(ctx context.Context, from fs.Object, is backends.Entr
 // was made twice, the other one is removed. made and err are how the copy has ended.
 func (s *store) onlyCopy(ctx context.Context, is backends.Entry, at place, made fs.Object, err error) (fs.Object, error) {
 	dir, _ := split(at.path)
-	entries, lerr := meta(ctx, s, "LIST", func(ctx context.Context, c *conn) (fs.DirEntries, error) { return at.fs.List(ctx, dir) })
+	entries, lerr := meta(ctx, s, "LIST", func(ctx context.Context, c *conn) (fs.DirEntries, error) {
+		at, err := s.here(c, at)
+		if err != nil {
+			return nil, err
+		}
+		return at.fs.List(ctx, dir)
+	})
 	if lerr != nil {
 		return made, err
 	}
@@ -182,7 +196,7 @@ func (s *store) setTime(ctx context.Context, found *child, m *backends.Meta) (fs
 		return found.file, nil
 	}
 	return work(ctx, s, "TOUCH", 0, func(ctx context.Context, c *conn) (fs.Object, error) {
-		o, err := s.own(ctx, found)
+		o, err := s.own(ctx, c, found)
 		if err != nil {
 			return nil, err
 		}

@@ -42,6 +42,10 @@ func (s *store) mkdir(ctx context.Context, name string) error {
 	var lost unanswered
 	_, err = work(ctx, s, "MKDIR", 0, func(ctx context.Context, c *conn) (any, error) {
 		ctx = lost.watch(ctx)
+		at, err := s.here(c, at)
+		if err != nil {
+			return nil, err
+		}
 		if s.remote.Type == "drive" {
 			// What rclone remembers of folders may lead to one that was removed by others.
 			dir, _ := split(at.path)
@@ -106,7 +110,11 @@ func (s *store) removeDir(ctx context.Context, name string, found *child) error 
 		if found.place.path == "" { // it has a twin, which takes it in: nothing but the id leads to it
 			return nil, s.mergeTwin(ctx, c, found, nil)
 		}
-		return nil, found.place.fs.Rmdir(ctx, found.place.path)
+		at, err := s.here(c, found.place)
+		if err != nil {
+			return nil, err
+		}
+		return nil, at.fs.Rmdir(ctx, at.path)
 	})
 	if err != nil && errors.Is(err, backends.ErrOffline) {
 		s.moved(name)
@@ -150,7 +158,13 @@ func (s *store) moveDir(ctx context.Context, src, dst *child, newName string) er
 	}
 	err = s.moveFolder(ctx, src.place, to)
 	if err != nil && dst != nil {
-		_, _ = work(ctx, s, "MKDIR", 0, func(ctx context.Context, c *conn) (any, error) { return nil, to.fs.Mkdir(ctx, to.path) })
+		_, _ = work(ctx, s, "MKDIR", 0, func(ctx context.Context, c *conn) (any, error) {
+			to, err := s.here(c, to)
+			if err != nil {
+				return nil, err
+			}
+			return nil, to.fs.Mkdir(ctx, to.path)
+		})
 	}
 	return err
 }
@@ -158,6 +172,10 @@ func (s *store) moveDir(ctx context.Context, src, dst *child, newName string) er
 // moveTwin moves a folder that has a twin: what is in it goes to a new folder.
 func (s *store) moveTwin(ctx context.Context, src *child, to place) error {
 	_, err := work(ctx, s, "MOVE", time.Minute, func(ctx context.Context, c *conn) (any, error) {
+		to, err := s.here(c, to)
+		if err != nil {
+			return nil, err
+		}
 		if err := to.fs.Mkdir(ctx, to.path); err != nil {
 			return nil, err
 		}
@@ -179,9 +197,17 @@ func (s *store) moveTwin(ctx context.Context, src *child, to place) error {
 // moveFolder moves a folder. If no answer came it looks whether it is there.
 func (s *store) moveFolder(ctx context.Context, from, to place) error {
 	_, err := work(ctx, s, "MOVE", 10*time.Second, func(ctx context.Context, c *conn) (any, error) {
+		to, err := s.here(c, to)
+		if err != nil {
+			return nil, err
+		}
 		move := to.fs.Features().DirMove
 		if move == nil {
 			return nil, fs.ErrorCantDirMove
+		}
+		from, err := s.here(c, from)
+		if err != nil {
+			return nil, err
 		}
 		return nil, move(ctx, from.fs, from.path, to.path)
 	})
@@ -190,10 +216,14 @@ func (s *store) moveFolder(ctx context.Context, from, to place) error {
 	}
 	there := func(p place) error {
 		_, err := meta(ctx, s, "LIST", func(ctx context.Context, c *conn) (any, error) {
+			p, err := s.here(c, p)
+			if err != nil {
+				return nil, err
+			}
 			if p.fs.Features().DirCacheFlush != nil {
 				p.fs.Features().DirCacheFlush()
 			}
-			_, err := p.fs.List(ctx, p.path)
+			_, err = p.fs.List(ctx, p.path)
 			return nil, err
 		})
 		return err

@@ -168,7 +168,7 @@ func (s *store) export(ctx context.Context, name string, found *child) (backends
 		return e, nil
 	}
 	d, err := run(ctx, s, "EXPORT", rest.Data, exportGrace, func(ctx context.Context, c *conn) (*spooled, error) {
-		return s.fetch(ctx, found, e)
+		return s.download(ctx, c, found, e)
 	})
 	if err != nil {
 		return backends.Entry{}, err
@@ -178,8 +178,12 @@ func (s *store) export(ctx context.Context, name string, found *child) (backends
 	return d.entry, nil
 }
 
-func (s *store) fetch(ctx context.Context, found *child, e backends.Entry) (*spooled, error) {
-	body, err := found.file.Open(ctx)
+func (s *store) download(ctx context.Context, c *conn, found *child, e backends.Entry) (*spooled, error) {
+	o, err := s.object(ctx, c, found.file, found.place)
+	if err != nil {
+		return nil, err
+	}
+	body, err := o.Open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,11 @@ func (s *store) unchanged(ctx context.Context, name, version string, found *chil
 
 // check is unchanged within an operation.
 func (s *store) check(ctx context.Context, c *conn, name, version string, found *child) error {
-	o, err := found.place.fs.NewObject(ctx, found.place.path)
+	at, err := s.here(c, found.place)
+	if err != nil {
+		return err
+	}
+	o, err := at.fs.NewObject(ctx, at.path)
 	if err == nil && idOf(o) == found.id && describe(ctx, name, o).Version == version {
 		return nil
 	}
@@ -160,10 +164,13 @@ func (s *store) check(ctx context.Context, c *conn, name, version string, found 
 // readWhole reads a range at once.
 func (s *store) readWhole(ctx context.Context, name string, found *child, e backends.Entry, off, n int64) (io.ReadCloser, error) {
 	data, err := run(ctx, s, "GET", rest.Data, 0, func(ctx context.Context, c *conn) ([]byte, error) {
+		file, err := s.object(ctx, c, found.file, found.place)
+		if err != nil {
+			return nil, err
+		}
 		var data []byte
-		var err error
 		for range 3 {
-			if data, err = s.readRange(ctx, found.file, off, n, e.Size); err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
+			if data, err = s.readRange(ctx, file, off, n, e.Size); err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
 				break
 			}
 		}

@@ -60,7 +60,6 @@ func (s *store) connect(ctx context.Context) (*conn, error) {
 	}
 	c, err = s.open(ctx, secrets)
 	if err != nil {
-		s.refuse(secrets, err)
 		return nil, err
 	}
 	s.mu.Lock()
@@ -90,16 +89,16 @@ func (s *store) wereRefused(secrets map[string]string) bool {
 	return maps.Equal(secrets, s.login.secrets)
 }
 
-// refuse takes note if err says that the login has ended.
-func (s *store) refuse(secrets map[string]string, err error) {
-	if !expired(err) {
+// refuse takes note if err says that the login of c has ended, and more than its access token.
+func (s *store) refuse(c *conn, err error) {
+	if !expired(err) || s.renews(c, err) {
 		return
 	}
 	why := s.expiredError(err) // which locks s.mu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.login.refused = why
-	s.login.secrets = maps.Clone(secrets)
+	s.login.secrets = maps.Clone(c.options.given)
 }
 
 // ended closes c, whose login the service has ended, as err says. nil is one that was never open.
@@ -110,14 +109,12 @@ func (s *store) ended(c *conn, err error) {
 	s.mu.Lock()
 	current := s.conn == c
 	if current {
-		s.conn = nil
+		s.conn, s.before = nil, c
 	}
 	s.mu.Unlock()
 	if current {
 		s.seen.dropTree("")
-		if !s.renews(c, err) {
-			s.refuse(c.options.given, err)
-		}
+		s.refuse(c, err)
 		c.close()
 	}
 }

@@ -198,7 +198,7 @@ func (s *store) upload(ctx context.Context, name string, old *child, body *sourc
 		if err != nil {
 			return nil, err
 		}
-		o, err := s.send(ctx, at, old, rest.Source(ctx, body), body.size, modified)
+		o, err := s.send(ctx, c, at, old, rest.Source(ctx, body), body.size, modified)
 		if err != nil && body.err != nil {
 			err = &sourceError{body.err}
 		}
@@ -210,14 +210,14 @@ func (s *store) upload(ctx context.Context, name string, old *child, body *sourc
 const driveCutoff = 4 << 20
 
 // send sends the bytes in to a place.
-func (s *store) send(ctx context.Context, at place, old *child, in io.Reader, size int64, modified time.Time) (fs.Object, error) {
+func (s *store) send(ctx context.Context, c *conn, at place, old *child, in io.Reader, size int64, modified time.Time) (fs.Object, error) {
 	if s.habits.partial {
 		return s.uploadAside(ctx, at, in, size, modified)
 	}
 	info := object.NewStaticObjectInfo(at.path, modified, size, true, nil, at.fs)
 	switch {
 	case old != nil:
-		o, err := s.own(ctx, old)
+		o, err := s.own(ctx, c, old)
 		if err != nil {
 			return nil, err
 		}
@@ -231,7 +231,7 @@ func (s *store) send(ctx context.Context, at place, old *child, in io.Reader, si
 // placeFor returns where name is, or is to be.
 func (s *store) placeFor(ctx context.Context, c *conn, name string, old *child) (place, error) {
 	if old != nil {
-		return old.place, nil
+		return s.here(c, old.place)
 	}
 	if !s.byList() {
 		return place{c.fs, name}, nil

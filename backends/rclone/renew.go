@@ -18,15 +18,15 @@ type renewal struct {
 	last time.Time       // when one was noted
 }
 
-// renewEvery is how often a token that ended before its time is renewed, and not the login
-// taken for ended.
+// renewEvery is how often a token that ended before its time is renewed.
 const renewEvery = time.Minute
 
 // notRenewed are texts of services that refuse to renew a token.
 var notRenewed = []string{"invalid_grant", "invalid_client", "unauthorized_client", "no refresh token", "empty token"}
 
-// renews tells whether err says no more than that c's access token has ended, which the next
-// connection then renews.
+// renews tells whether err says no more than that c's access token has ended. The next connection
+// then renews it, unless one was renewed right before: the login has ended only when its renewal
+// was refused.
 func (s *store) renews(c *conn, err error) bool {
 	text := strings.ToLower(err.Error())
 	for _, refusal := range notRenewed {
@@ -43,11 +43,10 @@ func (s *store) renews(c *conn, err error) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(dead) == 0 || time.Since(s.login.last) < renewEvery {
-		return false
+	if len(dead) > 0 && time.Since(s.login.last) >= renewEvery {
+		s.login.dead, s.login.last = dead, time.Now()
 	}
-	s.login.dead, s.login.last = dead, time.Now()
-	return true
+	return len(dead) > 0
 }
 
 // toRenew gives a token to rclone: if the service takes it no more, as one that is too old.

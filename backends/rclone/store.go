@@ -55,8 +55,9 @@ type store struct {
 
 	connecting chan struct{} // held while conn is being made
 
-	mu   sync.Mutex
-	conn *conn
+	mu     sync.Mutex
+	conn   *conn
+	before *conn // that conn has replaced, closed
 	login
 }
 
@@ -85,7 +86,7 @@ func (s *store) Close() error {
 	s.rest.Close()
 	s.mu.Lock()
 	c := s.conn
-	s.conn = nil
+	s.conn, s.before = nil, nil
 	s.mu.Unlock()
 	if c != nil {
 		c.close()

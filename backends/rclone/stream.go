@@ -42,12 +42,33 @@ func (s *store) openStream(ctx context.Context, name string, found *child, e bac
 	return r, nil
 }
 
+// opened is a body, and what ends its request.
+type opened struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close ends the request as well.
+func (o *opened) Close() error {
+	o.cancel()
+	return o.ReadCloser.Close()
+}
+
 // open asks for the bytes from pos on, and describes the object again.
 func (r *stream) open() error {
-	ctx, cancel := context.WithCancel(r.ctx)
-	body, err := run(r.ctx, r.s, "GET", rest.Data, 0, func(op context.Context, c *conn) (io.ReadCloser, error) {
+	now, err := run(r.ctx, r.s, "GET", rest.Data, 0, func(op context.Context, c *conn) (_ *opened, err error) {
+		ctx, cancel := context.WithCancel(r.ctx)
 		stop := context.AfterFunc(op, cancel) // until it is open
-		body, err := r.found.file.Open(c.with(rest.Traced(ctx, op)), rangeOf(r.pos, r.left, r.size)...)
+		defer func() {
+			if err != nil {
+				cancel()
+			}
+		}()
+		file, err := r.s.object(op, c, r.found.file, r.found.place)
+		if err != nil {
+			return nil, err
+		}
+		body, err := file.Open(c.with(rest.Traced(ctx, op)), rangeOf(r.pos, r.left, r.size)...)
 		if err != nil {
 			return nil, err
 		}
@@ -59,13 +80,12 @@ func (r *stream) open() error {
 			_ = body.Close()
 			return nil, context.Cause(op)
 		}
-		return body, nil
+		return &opened{body, cancel}, nil
 	})
 	if err != nil {
-		cancel()
 		return err
 	}
-	r.body = startReading(body, cancel, r.s.rest.Received)
+	r.body = startReading(now, now.cancel, r.s.rest.Received)
 	return nil
 }
 

@@ -142,7 +142,10 @@ func (s *store) listAt(ctx context.Context, c *conn, name string, at place) ([]c
 		rest.Progress(ctx)
 		return nil
 	}
-	var err error
+	at, err := s.here(c, at)
+	if err != nil {
+		return nil, err
+	}
 	if listP := at.fs.Features().ListP; listP != nil {
 		err = listP(ctx, at.path, take)
 	} else {
