@@ -1,269 +1,73 @@
 package azblob
 
 import (
-	"context"
-	"errors"
-	"io"
 	iofs "io/fs"
-	"strings"
 	"testing"
-	"time"
 
 	"sd/backends"
+	"sd/backends/backendtest"
 	"sd/internal/netproxy"
-	"sd/internal/testserver"
 )
 
-// bound is far above every deadline of the tests and far below "it hangs".
-const bound = time.Minute
-
-// TestFaults breaks replies in every way and asks for the right sentinel, within the
-// deadline; then for recovery without any help.
+// TestFaults breaks replies in every way; here is what the service refuses in its own words.
 func TestFaults(t *testing.T) {
-	t.Parallel()
-	body := content(100_000)
-	ask := map[string]func(context.Context, *lab) error{
-		"stat": func(ctx context.Context, l *lab) error { _, err := l.Stat(ctx, "dir/file"); return err },
-		"list": func(ctx context.Context, l *lab) error {
-			return l.List(ctx, "dir", func([]backends.Entry) error { return nil })
-		},
-		"get": func(ctx context.Context, l *lab) error {
-			got, _, err := read(ctx, l, "dir/file", "", 10, 90_000)
-			if err == nil && got != body[10:90_010] {
-				err = errors.New("wrong bytes")
-			}
-			return err
-		},
-	}
-	status := func(status int, code string) netproxy.Fault {
-		return netproxy.Fault{Kind: netproxy.Status, Status: status, Code: code}
-	}
-	all := func(f netproxy.Fault) []netproxy.Rule { return []netproxy.Rule{{Fault: f}} }
-	first := func(n int, f netproxy.Fault) []netproxy.Rule {
-		return []netproxy.Rule{{Method: "GET", Times: n, Fault: f}}
-	}
-	errAny := errors.New("any error that is no sentinel")
-	for _, tt := range []struct {
-		name  string
-		op    string
-		rules []netproxy.Rule
-		want  error
-		text  string
-	}{
-		{"stall before headers", "stat", all(netproxy.Fault{Kind: netproxy.StallHead}), backends.ErrOffline, "does not answer"},
-		{"stall before headers", "list", all(netproxy.Fault{Kind: netproxy.StallHead}), backends.ErrOffline, "does not answer"},
-		{"stall before headers", "get", all(netproxy.Fault{Kind: netproxy.StallHead}), backends.ErrOffline, "does not answer"},
-		{"one stall before headers", "get", first(1, netproxy.Fault{Kind: netproxy.StallHead}), nil, ""},
-		{"one stall before headers", "list", first(1, netproxy.Fault{Kind: netproxy.StallHead}), nil, ""},
-		{"one stall in the body", "get", first(1, netproxy.Fault{Kind: netproxy.StallBody, After: 40_000}), nil, ""},
-		{"one stall in the body", "list", first(1, netproxy.Fault{Kind: netproxy.StallBody, After: 40}), nil, ""},
-		{"stalls in the body", "get", all(netproxy.Fault{Kind: netproxy.StallBody}), backends.ErrOffline, "does not answer"},
-		{"one cut body", "get", first(1, netproxy.Fault{Kind: netproxy.CutBody, After: 40_000}), nil, ""},
-		{"one cut body", "list", first(1, netproxy.Fault{Kind: netproxy.CutBody, After: 40}), nil, ""},
-		{"cut bodies", "get", all(netproxy.Fault{Kind: netproxy.CutBody, After: 1000}), io.ErrUnexpectedEOF, ""},
-		{"cut bodies", "list", all(netproxy.Fault{Kind: netproxy.CutBody, After: 40}), io.ErrUnexpectedEOF, ""},
-		{"wrong length", "get", all(netproxy.Fault{Kind: netproxy.WrongLength, After: 1000}), errAny, "broke the protocol"},
-		{"wrong length", "list", all(netproxy.Fault{Kind: netproxy.WrongLength, After: 40}), errAny, ""},
-		{"a reset", "get", first(2, netproxy.Fault{Kind: netproxy.Reset}), nil, ""},
-		{"resets", "get", all(netproxy.Fault{Kind: netproxy.Reset}), backends.ErrOffline, ""},
-		{"403", "get", all(status(403, "AuthorizationFailure")), iofs.ErrPermission, "403 AuthorizationFailure"},
-		{"403", "stat", all(status(403, "AuthorizationPermissionMismatch")), iofs.ErrPermission, "ask the container's owner"},
-		{"403", "list", all(status(403, "AuthenticationFailed")), iofs.ErrPermission, "sd volume login"},
-		{"401", "get", all(status(401, "")), iofs.ErrPermission, ""},
-		{"leased", "get", all(status(412, "LeaseIdMissing")), iofs.ErrPermission, "lease"},
-		{"archived", "get", all(status(409, "BlobArchived")), iofs.ErrPermission, "archived"},
-		{"404", "get", all(status(404, "BlobNotFound")), iofs.ErrNotExist, ""},
-		{"404", "stat", []netproxy.Rule{{Method: "HEAD", Fault: status(404, "")}, {Fault: status(404, "ContainerNotFound")}}, iofs.ErrNotExist, "no container"},
-		{"no container", "list", all(status(404, "ContainerNotFound")), iofs.ErrNotExist, "no container"},
-		{"412", "get", all(status(412, "ConditionNotMet")), backends.ErrChanged, "ConditionNotMet"},
-		{"three 500", "get", first(3, status(500, "")), nil, ""},
-		{"three 503", "get", first(3, status(503, "ServerBusy")), nil, ""},
-		{"three 429", "list", first(3, status(429, "")), nil, ""},
-		{"500", "get", all(status(500, "")), errAny, "500 InternalError"},
-		{"503", "get", all(status(503, "ServerBusy")), backends.ErrOffline, ""},
-		{"503", "list", all(status(503, "ServerBusy")), backends.ErrOffline, ""},
-		{"429", "stat", all(status(429, "")), backends.ErrOffline, ""},
-		{"501", "get", all(status(501, "")), errors.ErrUnsupported, ""},
-	} {
-		t.Run(tt.name+" "+tt.op, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, hasty)
-			l.seed(t, "dir/file", body)
-			l.faults.Script(tt.rules...)
-			ctx, cancel := context.WithTimeout(t.Context(), bound)
-			defer cancel()
-			err := ask[tt.op](ctx, l)
-			if ctx.Err() != nil {
-				t.Fatalf("no answer within %v", bound)
-			}
-			switch {
-			case tt.want == errAny:
-				if sentinel := wraps(err); err == nil || sentinel != nil {
-					t.Errorf("got %v (%v), want another error", err, sentinel)
-				}
-			case !errors.Is(err, tt.want):
-				t.Errorf("got %v, want %v", err, tt.want)
-			}
-			if err != nil && !strings.Contains(err.Error(), tt.text) {
-				t.Errorf("got %q, want it to say %q", err, tt.text)
-			}
-			checkError(t, err)
-
-			l.faults.Script()
-			await(t, l.Backend, true)
-			if err := ask[tt.op](ctx, l); err != nil {
-				t.Errorf("afterwards: %v", err)
-			}
-		})
-	}
+	faulty(t).Replies(t, []backendtest.Answer{
+		{Name: "403", Ask: "get", Status: 403, Code: "AuthorizationFailure", Want: iofs.ErrPermission, Text: "403 AuthorizationFailure"},
+		{Name: "403", Ask: "stat", Status: 403, Code: "AuthorizationPermissionMismatch", Want: iofs.ErrPermission, Text: "ask the container's owner"},
+		{Name: "403", Ask: "list", Status: 403, Code: "AuthenticationFailed", Want: iofs.ErrPermission, Text: "sd volume login"},
+		{Name: "401", Ask: "get", Status: 401, Want: iofs.ErrPermission},
+		{Name: "leased", Ask: "get", Status: 412, Code: "LeaseIdMissing", Want: iofs.ErrPermission, Text: "lease"},
+		{Name: "archived", Ask: "get", Status: 409, Code: "BlobArchived", Want: iofs.ErrPermission, Text: "archived"},
+		{Name: "404", Ask: "get", Status: 404, Code: "BlobNotFound", Want: iofs.ErrNotExist},
+		{Name: "404", Ask: "stat", Status: 404, Code: "ContainerNotFound", Want: iofs.ErrNotExist, Text: "no container"},
+		{Name: "no container", Ask: "list", Status: 404, Code: "ContainerNotFound", Want: iofs.ErrNotExist, Text: "no container"},
+		{Name: "412", Ask: "get", Status: 412, Code: "ConditionNotMet", Want: backends.ErrChanged, Text: "ConditionNotMet"},
+		{Name: "three 500", Ask: "get", Times: 3, Status: 500},
+		{Name: "three 503", Ask: "get", Times: 3, Status: 503, Code: "ServerBusy"},
+		{Name: "three 429", Ask: "list", Times: 3, Status: 429},
+		{Name: "500", Ask: "get", Status: 500, Want: backendtest.ErrOther, Text: "500 InternalError"},
+		{Name: "503", Ask: "get", Status: 503, Code: "ServerBusy", Want: backends.ErrOffline},
+		{Name: "503", Ask: "list", Status: 503, Code: "ServerBusy", Want: backends.ErrOffline},
+	})
 }
 
-func wraps(err error) error {
-	for _, sentinel := range []error{
-		backends.ErrOffline, backends.ErrChanged, backends.ErrNotEmpty, backends.ErrIsDir, backends.ErrNotDir,
-		backends.ErrNoSpace, backends.ErrTooLarge, backends.ErrNameTooLong, backends.ErrNoUpload, iofs.ErrNotExist, iofs.ErrExist, iofs.ErrPermission,
-		errors.ErrUnsupported, io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded,
-	} {
-		if errors.Is(err, sentinel) {
-			return sentinel
-		}
-	}
-	return nil
-}
+func TestStats(t *testing.T)               { faulty(t).Stats(t) }
+func TestOutage(t *testing.T)              { faulty(t).Outage(t) }
+func TestOfflineFromTheStart(t *testing.T) { faulty(t).NeverThere(t) }
+func TestDrip(t *testing.T)                { faulty(t).Drip(t) }
+func TestCancel(t *testing.T)              { faulty(t).Cancel(t) }
+func TestChangeInMidRead(t *testing.T)     { faulty(t).ChangeInMidRead(t) }
 
-// checkError checks what every error must be.
-func checkError(t *testing.T, err error) {
+// faulty is a store of its own that the suite lets fail, beside other tests.
+func faulty(t *testing.T) backendtest.Lab {
 	t.Helper()
-	if err == nil {
-		return
-	}
-	if pe := (*iofs.PathError)(nil); !errors.As(err, &pe) {
-		t.Errorf("got %T, want a PathError", err)
-	}
-	for _, secret := range []string{testserver.AzureKey, "sig=", "SharedKey "} {
-		if strings.Contains(err.Error(), secret) {
-			t.Errorf("the error tells a secret: %q", err)
-		}
+	t.Parallel()
+	name := fresh(t)
+	return backendtest.Lab{
+		Server: azurite.Endpoint,
+		Open: func(t *testing.T, url string, p backendtest.Pace) backends.Backend {
+			return open(t, func(c *Config) {
+				c.Container, c.Endpoint = name, url
+				c.Patience, c.Stall, c.ProbeEvery = p.Patience, p.Stall, p.Probe
+			})
+		},
+		Proxy:   func(t *testing.T) backendtest.Proxy { return proxy{faultsAt(t)} },
+		Secrets: untold,
 	}
 }
 
-// TestOutage takes the server away: the first operation says so, later ones are
-// not even sent, another volume notices nothing, and the return is noticed.
-func TestOutage(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name string
-		down func(*netproxy.Faults)
-	}{
-		{"refused", func(f *netproxy.Faults) { f.Refuse() }},
-		{"dead", func(f *netproxy.Faults) { f.Die() }},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, func(c *Config) { hasty(c); c.ProbeEvery = time.Hour })
-			other := open(t, func(c *Config) { c.Container = l.cfg.Container })
-			l.seed(t, "file", "text")
-			if _, _, err := read(t.Context(), l, "file", "", 0, -1); err != nil {
-				t.Fatal(err)
-			}
-			tt.down(l.faults)
-			if _, err := l.Stat(t.Context(), "file"); !errors.Is(err, backends.ErrOffline) {
-				t.Fatalf("got %v, want %v", err, backends.ErrOffline)
-			}
-			await(t, l.Backend, false)
-			before := l.Stats()
-			for range 100 {
-				_, _, err := l.Get(t.Context(), "file", "", 0, -1)
-				if !errors.Is(err, backends.ErrOffline) {
-					t.Fatalf("got %v, want %v", err, backends.ErrOffline)
-				}
-				checkError(t, err)
-			}
-			if after := l.Stats(); after.Requests["GET"] != before.Requests["GET"] {
-				t.Errorf("sent %d requests while offline", after.Requests["GET"]-before.Requests["GET"])
-			}
-			if _, err := other.Stat(t.Context(), "file"); err != nil {
-				t.Errorf("the other volume: %v", err)
-			}
-		})
-		t.Run(tt.name+" and back", func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, hasty)
-			l.seed(t, "file", "text")
-			tt.down(l.faults)
-			if _, err := l.Stat(t.Context(), "file"); !errors.Is(err, backends.ErrOffline) {
-				t.Fatalf("got %v, want %v", err, backends.ErrOffline)
-			}
-			await(t, l.Backend, false)
-			if err := l.faults.Serve(); err != nil {
-				t.Fatal(err)
-			}
-			await(t, l.Backend, true)
-			if got, _, err := read(t.Context(), l, "file", "", 0, -1); err != nil || got != "text" {
-				t.Errorf("got %q, %v", got, err)
-			}
-		})
-	}
-}
+// proxy breaks replies as the suite asks.
+type proxy struct{ *netproxy.Faults }
 
-// TestDrip reads from a server that gives a few bytes and falls silent, each time.
-func TestDrip(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, hasty)
-	l.seed(t, "file", content(100_000))
-	l.faults.Script(netproxy.Rule{Method: "GET", Fault: netproxy.Fault{Kind: netproxy.StallBody, After: 100}})
-	_, _, err := read(t.Context(), l, "file", "", 0, -1)
-	if n := l.faults.Count("GET"); !errors.Is(err, backends.ErrOffline) || n > 10 { // of the thousand that it would take to the end
-		t.Errorf("got %v after %d requests, want %v after a few", err, n, backends.ErrOffline)
+func (p proxy) Break(faults ...backendtest.Fault) {
+	kinds := [...]netproxy.Kind{
+		backendtest.Refusal: netproxy.Status, backendtest.StallHead: netproxy.StallHead, backendtest.StallBody: netproxy.StallBody,
+		backendtest.CutBody: netproxy.CutBody, backendtest.WrongLength: netproxy.WrongLength, backendtest.Reset: netproxy.Reset,
 	}
-}
-
-// TestCancel ends waiting when the caller's context ends, and blames nobody.
-func TestCancel(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, func(c *Config) { c.Patience, c.Stall = time.Hour, time.Hour })
-	l.seed(t, "file", content(100_000))
-	for _, kind := range []netproxy.Kind{netproxy.StallHead, netproxy.StallBody} {
-		l.faults.Script(netproxy.Rule{Fault: netproxy.Fault{Kind: kind}})
-		l.faults.Forget()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() {
-			_, _, err := read(ctx, l, "file", "", 0, -1)
-			done <- err
-		}()
-		until(t, "the request arrives", func() bool { return l.faults.Count("GET") > 0 })
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want %v", err, context.Canceled)
-		}
-		if !l.Health().Online {
-			t.Errorf("a cancelled request took the volume offline: %+v", l.Health())
-		}
+	var rules []netproxy.Rule
+	for _, f := range faults {
+		fault := netproxy.Fault{Kind: kinds[f.Kind], After: f.After, Status: f.Status, Code: f.Code}
+		rules = append(rules, netproxy.Rule{Method: f.Method, Times: f.Times, Fault: fault})
 	}
-}
-
-// TestChangeInMidRead replaces a blob while it is read.
-func TestChangeInMidRead(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, nil)
-	old := content(200_000)
-	l.seed(t, "file", old)
-	l.faults.Script(netproxy.Rule{Method: "GET", Times: 1, Fault: netproxy.Fault{Kind: netproxy.CutBody, After: 50_000}})
-	r, e, err := l.Get(t.Context(), "file", "", 0, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	l.seed(t, "file", strings.ToUpper(old))
-	got, err := io.ReadAll(r)
-	if !errors.Is(err, backends.ErrChanged) || !strings.HasPrefix(old, string(got)) {
-		t.Errorf("got %d bytes, %v; want some of the old ones and %v", len(got), err, backends.ErrChanged)
-	}
-	checkError(t, err)
-	for _, n := range []int64{0, 10, -1} {
-		if _, _, err := l.Get(t.Context(), "file", e.Version, 0, n); !errors.Is(err, backends.ErrChanged) {
-			t.Errorf("get %d of the old version: got %v, want %v", n, err, backends.ErrChanged)
-		}
-	}
+	p.Script(rules...)
 }

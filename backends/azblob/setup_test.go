@@ -2,20 +2,18 @@ package azblob
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"sd/backends"
+	"sd/backends/backendtest"
 	"sd/internal/netproxy"
 	"sd/internal/testserver"
 
@@ -65,14 +63,21 @@ type lab struct {
 	*Backend
 }
 
-// newLab makes a container, a proxy and a backend. change may be nil.
-func newLab(t testing.TB, change func(*Config)) *lab {
+// faultsAt is a proxy before Azurite.
+func faultsAt(t testing.TB) *netproxy.Faults {
 	t.Helper()
 	faults, err := netproxy.NewFaults(strings.TrimSuffix(azurite.Endpoint, "/"+testserver.AzureAccount))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { faults.Close() })
+	return faults
+}
+
+// newLab makes a container, a proxy and a backend. change may be nil.
+func newLab(t testing.TB, change func(*Config)) *lab {
+	t.Helper()
+	faults := faultsAt(t)
 	name := fresh(t)
 	b := open(t, func(c *Config) {
 		c.Container, c.Endpoint = name, faults.URL()
@@ -130,21 +135,11 @@ func (l *lab) put(t testing.TB, name, content string, m backends.Meta, c backend
 
 // hasty is for tests of what happens when a server does not answer in time.
 func hasty(c *Config) {
-	c.Patience, c.Stall, c.ProbeEvery = 5*time.Second, time.Second, 20*time.Millisecond
+	c.Patience, c.Stall, c.ProbeEvery = 8*time.Second, 2*time.Second, 20*time.Millisecond
 }
 
-// content is n bytes that differ everywhere, up to 6 MiB.
-func content(n int) string { return contents()[:n] }
-
-var contents = sync.OnceValue(func() string {
-	const most = 6 << 20
-	text := make([]byte, 0, most+100)
-	for i := int64(0); len(text) < most; i++ {
-		text = strconv.AppendInt(text, i*7919, 36)
-		text = append(text, '\n')
-	}
-	return string(text)
-})
+// content is n bytes that differ everywhere.
+func content(n int) string { return backendtest.Pattern(n) }
 
 // names lists a directory, each with a slash behind a directory.
 func names(t testing.TB, b backends.Backend, dir string) []string {
@@ -166,33 +161,27 @@ func names(t testing.TB, b backends.Backend, dir string) []string {
 }
 
 func read(ctx context.Context, b backends.Backend, name, version string, off, n int64) (string, backends.Entry, error) {
-	r, e, err := b.Get(ctx, name, version, off, n)
-	if err != nil {
-		return "", e, err
-	}
-	text, err := io.ReadAll(r)
-	return string(text), e, errors.Join(err, r.Close())
-}
-
-// await waits until the volume is online or not.
-func await(t testing.TB, b *Backend, online bool) {
-	t.Helper()
-	until(t, "the state changes", func() bool { return b.Health().Online == online })
+	return backendtest.Read(ctx, b, name, version, off, n)
 }
 
 // until waits for a condition.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(time.Minute)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
+	backendtest.Until(t, what, holds)
+}
+
+// bound is far above every deadline of the tests and far below "it hangs".
+const bound = time.Minute
+
+// untold are what no error may tell.
+var untold = []string{testserver.AzureKey, "sig=", "SharedKey "}
+
+func wraps(err error) error { return backendtest.Sentinel(err) }
+
+// checkError checks what every error must be.
+func checkError(t *testing.T, err error) {
+	t.Helper()
+	backendtest.CheckError(t, err, untold...)
 }
 
 // setMeta changes what a file carries.

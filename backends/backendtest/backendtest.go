@@ -1,5 +1,7 @@
 // Package backendtest certifies a store: Run checks that it keeps every promise of
-// package backends, for the required verbs and for each optional one it offers.
+// package backends, for the required verbs and for each optional one it offers. Lab and
+// Lossy do so for a store whose server fails, and loses its answers; WantKeys for one whose
+// keys no POSIX name can hold.
 //
 // Only tests import it.
 package backendtest
@@ -14,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sd/backends"
 )
@@ -273,6 +276,31 @@ func (s *store) wantErr(what, name string, err error, targets ...error) {
 		}
 	}
 	s.Errorf("%s(%q): got error %v, want one of %v", what, name, err, targets)
+}
+
+// Read reads n bytes at off of a file, as Get has it, and closes what it read.
+func Read(ctx context.Context, b backends.Backend, name, version string, off, n int64) (string, backends.Entry, error) {
+	r, e, err := b.Get(ctx, name, version, off, n)
+	if err != nil {
+		return "", e, err
+	}
+	text, err := io.ReadAll(r)
+	return string(text), e, errors.Join(err, r.Close())
+}
+
+// Until waits for a condition, for a minute at most.
+func Until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(time.Minute)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
 }
 
 // brief shortens a content for an error message.

@@ -61,7 +61,7 @@ var contextTests = []test{
 		}
 	}},
 	{"EndedWhileReading", nil, func(s *store) {
-		content := pattern(5 << 20)
+		content := Pattern(5 << 20)
 		s.seed("file", content)
 		ctx, cancel := context.WithCancel(s.ctx())
 		defer cancel()

@@ -17,8 +17,8 @@ import (
 	"sd/backends"
 )
 
-// pattern is n bytes of which no two ranges look alike.
-func pattern(n int) string {
+// Pattern returns n bytes of which no two ranges look alike.
+func Pattern(n int) string {
 	b := make([]byte, 0, n+32)
 	for i := int64(1); len(b) < n; i++ {
 		b = append(strconv.AppendInt(b, i*0x9e3779b97f4a7c1, 36), ',')
@@ -29,7 +29,7 @@ func pattern(n int) string {
 var getTests = []test{
 	{"Ranges", nil, func(s *store) {
 		const size = 3 << 20
-		content := pattern(size)
+		content := Pattern(size)
 		s.seed("d/file", content)
 		for _, tt := range []struct{ off, n int64 }{
 			{0, -1}, {0, size}, {0, 1}, {0, 100}, {0, 0}, {0, size + 1},
@@ -92,7 +92,7 @@ var getTests = []test{
 		s.wantErr("Get", "file/child", err, iofs.ErrNotExist, backends.ErrNotDir)
 	}},
 	{"SmallReads", nil, func(s *store) {
-		content := pattern(10000)
+		content := Pattern(10000)
 		s.seed("file", content)
 		r, _, err := s.Get(s.ctx(), "file", "", 7, -1)
 		if err != nil {
@@ -115,7 +115,7 @@ var getTests = []test{
 	{"Concurrent", nil, func(s *store) {
 		contents := map[string]string{}
 		for i := range 4 {
-			contents[fmt.Sprintf("d/f%d", i)] = pattern(50000 + i)
+			contents[fmt.Sprintf("d/f%d", i)] = Pattern(50000 + i)
 		}
 		s.seedAll(contents)
 		var all sync.WaitGroup

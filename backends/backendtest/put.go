@@ -71,7 +71,7 @@ func (b *brokenSource) WriteTo(w io.Writer) (int64, error) {
 
 var putTests = []test{
 	{"EntryIsTheNewOne", offers[backends.Putter], func(s *store) {
-		for _, content := range []string{"", "x", "hello", pattern(3 << 20)} {
+		for _, content := range []string{"", "x", "hello", Pattern(3 << 20)} {
 			for _, name := range []string{"file", "a/b/c/file"} {
 				e, err := s.put(name, content, backends.Cond{})
 				if err != nil {
@@ -128,7 +128,7 @@ var putTests = []test{
 		broken := errors.New("disk on fire")
 		for _, name := range []string{"d/file", "d/new"} {
 			for _, end := range []error{broken, io.EOF} {
-				r := &brokenSource{strings.NewReader(pattern(1 << 20)), end}
+				r := &brokenSource{strings.NewReader(Pattern(1 << 20)), end}
 				_, err := s.Backend.(backends.Putter).Put(s.ctx(), name, r, 2<<20, backends.Meta{}, backends.Cond{})
 				var pathErr *iofs.PathError
 				if !errors.As(err, &pathErr) || pathErr.Path != name {

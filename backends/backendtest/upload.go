@@ -161,7 +161,7 @@ var uploadTests = []test{
 	{"BrokenSourceIsNoPart", offers[backends.Uploader], func(s *store) {
 		u := s.begin("file", backends.Meta{})
 		for _, end := range []error{errors.New("disk on fire"), io.EOF} {
-			r := &brokenSource{strings.NewReader(pattern(1 << 20)), end}
+			r := &brokenSource{strings.NewReader(Pattern(1 << 20)), end}
 			_, err := u.Part(s.ctx(), 1, r, 2<<20)
 			var pathErr *iofs.PathError
 			if !errors.As(err, &pathErr) || pathErr.Path != "file" {

@@ -2,19 +2,17 @@ package gcs
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"io"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"sd/backends"
+	"sd/backends/backendtest"
 	"sd/internal/netproxy"
 	"sd/internal/testserver"
 )
@@ -36,12 +34,19 @@ func newLab(t testing.TB, change func(*Config)) *lab {
 
 func labOn(t testing.TB, server *testserver.GCS, change func(*Config)) *lab {
 	t.Helper()
-	faults, err := netproxy.NewFaults(server.URL)
+	faults := faultsAt(t, server.URL)
+	return &lab{server, faults, open(t, faults.URL(), change)}
+}
+
+// faultsAt is a proxy before the server at url.
+func faultsAt(t testing.TB, url string) *netproxy.Faults {
+	t.Helper()
+	faults, err := netproxy.NewFaults(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { faults.Close() })
-	return &lab{server, faults, open(t, faults.URL(), change)}
+	return faults
 }
 
 func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
@@ -66,7 +71,7 @@ func open(t testing.TB, endpoint string, change func(*Config)) *Backend {
 }
 
 // hasty is for tests of what happens when a server does not answer in time.
-func hasty(c *Config) { c.Patience, c.Stall = 5*time.Second, time.Second }
+func hasty(c *Config) { c.Patience, c.Stall = 6*time.Second, 2*time.Second }
 
 var buckets atomic.Int64
 
@@ -105,18 +110,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// content is n bytes that differ everywhere, up to 6 MiB.
-func content(n int) string { return contents()[:n] }
-
-var contents = sync.OnceValue(func() string {
-	const most = 6 << 20
-	text := make([]byte, 0, most+100)
-	for i := int64(0); len(text) < most; i++ {
-		text = strconv.AppendInt(text, i*7919, 36)
-		text = append(text, '\n')
-	}
-	return string(text)
-})
+// content is n bytes that differ everywhere.
+func content(n int) string { return backendtest.Pattern(n) }
 
 func names(t testing.TB, b backends.Backend, dir string) []string {
 	t.Helper()
@@ -141,12 +136,7 @@ func names(t testing.TB, b backends.Backend, dir string) []string {
 }
 
 func read(ctx context.Context, b backends.Backend, name, version string, off, n int64) (string, backends.Entry, error) {
-	r, e, err := b.Get(ctx, name, version, off, n)
-	if err != nil {
-		return "", e, err
-	}
-	text, err := io.ReadAll(r)
-	return string(text), e, errors.Join(err, r.Close())
+	return backendtest.Read(ctx, b, name, version, off, n)
 }
 
 // put writes a small file and returns what the backend says of it.
@@ -162,23 +152,22 @@ func put(t testing.TB, b *Backend, name, text string) backends.Entry {
 // secretToken is what no text may tell.
 const secretToken = "ya29.secret-of-the-tests"
 
-// await waits until the volume is online or not.
-func await(t testing.TB, b *Backend, online bool) {
-	t.Helper()
-	until(t, "the state changes", func() bool { return b.Health().Online == online })
-}
-
 // until waits for a condition.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(time.Minute)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
+	backendtest.Until(t, what, holds)
+}
+
+// bound is far above every deadline of the tests and far below "it hangs".
+const bound = time.Minute
+
+// untold are what no error may tell.
+var untold = []string{secretToken, "Authorization"}
+
+func wraps(err error) error { return backendtest.Sentinel(err) }
+
+// checkError checks what every error must be.
+func checkError(t *testing.T, err error) {
+	t.Helper()
+	backendtest.CheckError(t, err, untold...)
 }
