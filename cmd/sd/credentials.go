@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -70,10 +72,35 @@ func (a *app) secret(q secretQuestion) (string, error) {
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return "", usagef("there is no terminal to ask for the secret on: %s", q.otherWays())
 	}
-	fmt.Fprint(a.errOut, q.prompt)
-	text, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(a.errOut)
-	return notEmpty(strings.TrimSpace(string(text)), err)
+	return notEmpty(a.readHidden(int(f.Fd()), q.prompt))
+}
+
+// readHidden asks for a line on a terminal that does not show it. Ctrl-C ends that, and leaves
+// the terminal as it was.
+func (a *app) readHidden(terminal int, prompt string) (string, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(a.errOut, prompt)
+	defer fmt.Fprintln(a.errOut)
+	type answer struct {
+		text []byte
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() { // it stays until there is a line, or the program ends
+		text, err := term.ReadPassword(terminal)
+		read <- answer{text, err}
+	}()
+	select {
+	case got := <-read:
+		return strings.TrimSpace(string(got.text)), got.err
+	case <-ctx.Done():
+		return "", errors.Join(errNothingDone, term.Restore(terminal, before))
+	}
 }
 
 func (q secretQuestion) otherWays() string {
