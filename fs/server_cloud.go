@@ -3,11 +3,13 @@ package fs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 
 	"sd/backends"
+	"sd/resolver"
 	"sd/sdpath"
 )
 
@@ -40,6 +42,21 @@ func (s *Server) Refresh(ctx context.Context, path string) error {
 		}
 		if err := st.refresh(below); err != nil {
 			return fmt.Errorf("refresh %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// Reload takes over what other processes have changed in the library. Of volumes that were removed
+// nothing more is asked for on its own; what is open there can still be read and written.
+func (s *Server) Reload(ctx context.Context) error {
+	listed, err := s.tree.resolver.Volumes(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, st := range s.tree.volumes.all() {
+		if !slices.ContainsFunc(listed, func(v *resolver.Volume) bool { return v.Fingerprint == st.key }) {
+			st.retire()
 		}
 	}
 	return nil

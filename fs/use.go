@@ -56,6 +56,17 @@ func (s *store) used() {
 	}
 }
 
+// retire ends the listening to a volume that was removed. It begins again with the first use of
+// another backend: that of the volume once it was added anew.
+func (s *store) retire() {
+	s.use.mu.Lock()
+	defer s.use.mu.Unlock()
+	if s.use.stop != nil {
+		s.use.stop()
+		s.use.stop = nil
+	}
+}
+
 // listen heeds what a store tells of changes, until ctx ends or the store can tell none.
 func (s *store) listen(ctx context.Context, w backends.Watcher) {
 	for {

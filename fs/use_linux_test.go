@@ -34,6 +34,26 @@ func TestWatchBeginsWithUse(t *testing.T) {
 	}
 }
 
+// Who has removed a volume is not asked for its changes any more.
+func TestWatchEndsWithTheVolume(t *testing.T) {
+	d := mountDrive(t, mounttest.Drive)
+	d.behind.Put("file", "x")
+	open, err := os.Open(d.at("file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	d.soon("it is listened to", func() bool { return d.behind.Watches() == 1 })
+	d.Mount.Remove("onedrive://d")
+	d.soon("nobody listens", func() bool { return d.behind.Watches() == 0 })
+	if _, err := open.ReadAt(make([]byte, 1), 0); err != nil {
+		t.Errorf("what was open is lost: %v", err)
+	}
+	if got := d.behind.Watches(); got != 0 {
+		t.Errorf("%d watches after a read, want none", got)
+	}
+}
+
 // What others change is seen at once where the provider tells, not after the lifetime of
 // listings: names, sizes, bytes, in folders that are known and through the kernel's caches.
 func TestWatchShowsOthersChanges(t *testing.T) {

@@ -16,7 +16,7 @@ func (s *server) handle(ctx context.Context, req request, tell func(answer)) ans
 	case "reload":
 		ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
 		defer cancel()
-		if err := s.places.resolver.Reload(ctx); err != nil {
+		if err := s.fs.Reload(ctx); err != nil {
 			return answer{Error: err.Error()}
 		}
 		return answer{}

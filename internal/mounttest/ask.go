@@ -85,6 +85,16 @@ func (m *Mount) Changed(path string) {
 	}
 }
 
+// Remove has the mount process remove a volume, given by its URI, from the library, and heed that.
+func (m *Mount) Remove(volume string) {
+	m.t.Helper()
+	var text string
+	m.ask("remove "+volume, &text)
+	if text != "" {
+		m.t.Fatalf("remove %s: %s", volume, text)
+	}
+}
+
 // Replace has the mount process rename the local file PATH.new to PATH, round the mount, as who
 // heeds what it does there.
 func (m *Mount) Replace(path string) {

@@ -61,6 +61,11 @@ func (s *served) reply(ctx context.Context, line string) error {
 		done := s.fs.Heed()
 		defer done()
 		return answer(text(os.Rename(rest+".new", rest)))
+	case "remove":
+		if _, err := s.resolver.Remove(ctx, rest); err != nil {
+			return answer(text(err))
+		}
+		return answer(text(s.fs.Reload(ctx)))
 	case "changed":
 		return answer(text(s.changed(ctx, rest)))
 	}
