@@ -93,7 +93,7 @@ func (s *store) copy(ctx context.Context, dst string, other *store, src string, 
 			return backends.Entry{}, dst, err
 		}
 		s.seen.drop(s.key(dst))
-		e, err := s.written(ctx, s.nameOf(dst, old), made)
+		e, err := s.written(ctx, s.nameOf(dst, old), made, made.Size())
 		return e, dst, err
 	}
 	made, err := s.copyObject(ctx, from.file, is, old, dst)
@@ -104,7 +104,11 @@ func (s *store) copy(ctx context.Context, dst string, other *store, src string, 
 	if made, err = s.setTime(ctx, &child{file: made}, o.Meta); err != nil {
 		return backends.Entry{}, dst, err
 	}
-	e, err := s.written(ctx, s.nameOf(dst, old), made)
+	size := is.Size
+	if is.Unsized {
+		size = -1
+	}
+	e, err := s.written(ctx, s.nameOf(dst, old), made, size)
 	return e, dst, err
 }
 

@@ -80,7 +80,7 @@ func (s *store) put(ctx context.Context, name string, r io.ReadSeeker, size int6
 			return backends.Entry{}, err
 		}
 	}
-	return s.written(ctx, s.nameOf(name, old), o)
+	return s.written(ctx, s.nameOf(name, old), o, size)
 }
 
 // target finds what is to be replaced, nil if there is nothing, and looks whether cond holds.
@@ -343,19 +343,4 @@ func (s *store) nameOf(name string, found *child) string {
 	}
 	dir, _ := split(name)
 	return join(dir, found.label)
-}
-
-// written describes what a write has made, as it is now: some services change what they store.
-func (s *store) written(ctx context.Context, name string, o fs.Object) (backends.Entry, error) {
-	found := &child{label: name, id: idOf(o), file: o}
-	now, err := meta(ctx, s, "STAT", func(ctx context.Context, c *conn) (fs.Object, error) {
-		return o.Fs().(fs.Fs).NewObject(ctx, o.Remote())
-	})
-	if err == nil && idOf(now) == found.id {
-		found.file = now
-	}
-	_, found.label = split(name)
-	found.leaf = found.label
-	found.place = place{o.Fs().(fs.Fs), o.Remote()}
-	return s.entry(ctx, name, found), nil
 }
