@@ -119,7 +119,8 @@ func TestStalledUploads(t *testing.T) {
 	if err := write(t, l.Backend, "PART", "file", content(100_000)); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := read(t.Context(), l, "file", "", 0, -1); got != content(100_000) || err != nil {
+	patient := open(t, func(c *Config) { c.Container = l.cfg.Container })
+	if got, _, err := read(t.Context(), patient, "file", "", 0, -1); got != content(100_000) || err != nil {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
 	l.faults.Script(part)
