@@ -265,12 +265,13 @@ func (k *keyStream) file(name string, e *backends.Entry) error {
 }
 
 // described is the row of an object. A document whose size the list does not tell is asked for,
-// unless it was changed last when the catalog says; one that cannot be had stays as it was.
+// unless it was changed last when the catalog says and could be had then; one that cannot be had
+// stays as it was.
 func (k *keyStream) described(name string, e *backends.Entry, old *catalog.File) (catalog.File, error) {
 	if !e.Unsized {
 		return cloudFile(name, e), nil
 	}
-	if old != nil && !e.ModTime.IsZero() && old.ModTime == e.ModTime.UnixNano() {
+	if old != nil && old.Version != "" && !e.ModTime.IsZero() && old.ModTime == e.ModTime.UnixNano() {
 		return *old, nil
 	}
 	now, err := k.documents.Stat(k.ctx, e.Name)

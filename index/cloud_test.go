@@ -286,6 +286,35 @@ func cloudRandom(t *testing.T, rnd *rand.Rand) {
 	}
 }
 
+// busyExports is a store whose documents cannot be had for a while.
+type busyExports struct {
+	*mem.Store
+	busy bool
+}
+
+func (b *busyExports) Stat(ctx context.Context, name string) (backends.Entry, error) {
+	if b.busy {
+		return backends.Entry{}, errors.New("the export is too large for now")
+	}
+	return b.Store.Stat(ctx, name)
+}
+
+// A document that could not be had is asked for again by the next scan, though it has not changed;
+// one that was had is not.
+func TestCloudDocumentIsAskedForAgain(t *testing.T) {
+	drive := &busyExports{mem.New(mem.Config{}), true}
+	w := newCloudWorld(t, func() (backends.Backend, error) { return drive, nil })
+	w.must(drive.Store.Document("Plan.docx", "the plan"))
+	loc := w.add("", library.Rules{})
+	for _, busy := range []bool{true, false, true} {
+		drive.busy = busy
+		w.scan(w.again(loc))
+	}
+	if f := w.files(w.place, "")["Plan.docx"]; f.Size != int64(len("the plan")) || f.Version == "" {
+		t.Errorf("the catalog has %d bytes of version %q, want %d of some version", f.Size, f.Version, len("the plan"))
+	}
+}
+
 // A scan of a volume at 30 ms, for figures: SD_BENCH_FILES objects.
 func BenchmarkScanCloud(b *testing.B) {
 	server, err := testserver.StartGofakes3(b.Context())
