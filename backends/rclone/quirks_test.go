@@ -212,7 +212,7 @@ func TestRenewedTokensAreKept(t *testing.T) {
 func TestDeadService(t *testing.T) {
 	c := clouds.Start(t)
 	cfg := cloudConfig(c, "onedrive")
-	cfg.Patience, cfg.Stall, cfg.ProbeEvery = 500*time.Millisecond, 400*time.Millisecond, 20*time.Millisecond
+	cfg.Patience, cfg.Stall, cfg.ProbeEvery = 2*time.Second, time.Second, 20*time.Millisecond
 	s := open(t, cfg)
 	put(t, s, "file", "x")
 	c.OneDrive.Dead(true)
