@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"sd/backends"
 	"sd/internal/clouds"
@@ -51,6 +52,7 @@ func TestSourceFails(t *testing.T) {
 		for how, cfg := range map[string]Config{"plain": cloudConfig(c, kind), "crypt": cryptConfig(c, kind)} {
 			t.Run(kind+"/"+how, func(t *testing.T) {
 				serviceOf(c, kind).Clean()
+				cfg.Patience, cfg.Stall = time.Minute, time.Minute // the machine may be busy
 				s := open(t, cfg)
 				put(t, s, "file", old)
 				source := &broken{strings.NewReader(strings.ToUpper(old)), 600_000}
