@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -300,8 +301,9 @@ var serviceCases = []serviceCase{
 			t.Errorf("statfs: %+v", st)
 		}
 		out, err := exec.Command("du", "-sb", "--apparent-size", dir).Output()
-		if err != nil || !bytes.Contains(out, []byte("10")) {
-			t.Errorf("du: %q, %v", out, err)
+		size, _, _ := bytes.Cut(out, []byte("\t"))
+		if n, e := strconv.Atoi(string(size)); err != nil || e != nil || n < 100_000 {
+			t.Errorf("du: %q, %v, want 100000 bytes at least", out, err)
 		}
 		return nil
 	}},

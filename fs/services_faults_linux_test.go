@@ -27,7 +27,7 @@ var serviceFaults = []struct {
 // in the middle of a read, and at the close of a written one. Each gives the errno that is
 // promised, in time; no bytes are wrong, and all goes on when it has passed.
 func endureFaults(t *testing.T, s services.Service, note noting) {
-	impatient := services.Limits{Patience: 1500 * time.Millisecond, Stall: 800 * time.Millisecond, ProbeEvery: 20 * time.Millisecond}
+	impatient := services.Limits{Patience: 2 * time.Second, Stall: time.Second, ProbeEvery: 20 * time.Millisecond}
 	x := newSite(t, s, mounttest.Options{
 		MetadataTTL: 50 * time.Millisecond, RetryMin: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond, RenameSettle: 100 * time.Millisecond,
 	}, impatient)
