@@ -247,6 +247,28 @@ func (r *Remote) rename(value, prefix string) string {
 	return value
 }
 
+// standsOn tells whether an option of r, or of a remote that r stands on, names the remote of
+// that name.
+func (r *Remote) standsOn(name string) bool {
+	seen := map[*Remote]bool{}
+	var names func(*Remote) bool
+	names = func(at *Remote) bool {
+		if seen[at] {
+			return false
+		}
+		seen[at] = true
+		for _, value := range at.Options {
+			for other, remote := range at.others {
+				if remote != at && strings.Contains(value, other+":") && (other == name || names(remote)) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return names(r)
+}
+
 // registered are the options that register made known with those of that section.
 func registered(section string) (all []*options) {
 	prefix, _, _ := strings.Cut(section, "-")

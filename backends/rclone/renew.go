@@ -36,6 +36,9 @@ func (s *store) renews(c *conn, err error) bool {
 	}
 	dead := map[string]bool{}
 	for _, o := range registered(c.section) {
+		if o.name != "" && !s.remote.standsOn(o.name) {
+			continue
+		}
 		token, _ := o.Get("token")
 		if t := parseToken(token); t["refresh_token"] != nil && t["access_token"] != nil {
 			dead[string(t["access_token"])] = true
