@@ -144,6 +144,24 @@ func TestLeavesNoVersions(t *testing.T) {
 	}
 }
 
+// What somebody has removed from a folder that is no more can be brought back after a look at it.
+func TestKeepsVersionsOfOthers(t *testing.T) {
+	t.Parallel()
+	b := on(t, testserver.Versions(t, bucket).URL, nil)
+	const name = "some/folder/file"
+	e, err := b.Put(t.Context(), name, strings.NewReader("text"), 4, backends.Meta{}, backends.Cond{})
+	if err == nil {
+		err = b.Remove(t.Context(), name, backends.Cond{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, look(t, b, Options{Folder: "some/folder"}), "reach", "ok", "no folder some/folder yet", "tidy up", "ok", "nothing")
+	if _, err := b.Undelete(t.Context(), name, e.Version); err != nil {
+		t.Errorf("after a look: %v", err)
+	}
+}
+
 // TestReadOnly writes nothing.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()

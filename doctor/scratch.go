@@ -186,7 +186,7 @@ func (r *run) removeFiles(ctx context.Context) error {
 }
 
 // removeRest removes what is in the random folder nevertheless, the folder, those above it
-// that were made for it, and the versions that the store keeps of all that.
+// that were made for it, and the versions that the store keeps of what was in it.
 func (r *run) removeRest(ctx context.Context) error {
 	var err error
 	if r.may.list {
@@ -201,9 +201,8 @@ func (r *run) removeRest(ctx context.Context) error {
 		}
 	}
 	if purger, ok := r.Backend.(backends.Purger); ok && r.keeps(ctx) {
-		for _, dir := range append(slices.Clone(r.missing), r.scratch) {
-			err = errors.Join(err, purger.Purge(ctx, dir, true))
-		}
+		// Not those of the folders above: what somebody has removed there may be brought back.
+		err = errors.Join(err, purger.Purge(ctx, r.scratch, true))
 	}
 	return err
 }
